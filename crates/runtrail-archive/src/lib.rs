@@ -1,0 +1,1 @@
+//! Reading Runtrail archives: formats, ordering, quarantine.

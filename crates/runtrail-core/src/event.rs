@@ -1,0 +1,304 @@
+//! The event: one thing that happened in a run.
+
+mod payload;
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+pub(crate) use payload::{Slots, offset_in, scan_object, slot_keys};
+pub use payload::{
+    Annotation, ErrorInfo, GroupEnd, GroupStart, LlmUsage, MediaRef, OpEnd, OpStart, OpYield, Payload, View,
+};
+
+use crate::text::Text;
+use crate::time::Timestamp;
+
+/// What an event says.
+///
+/// A kind that this version does not know is carried, counted and written out again as it came;
+/// the fold ignores it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// An op began.
+    OpStart,
+    /// An op ended.
+    OpEnd,
+    /// A generator op produced an item.
+    OpYield,
+    /// A note on an op, or on the innermost open group where the event names no op.
+    Annotation,
+    /// A named stretch of the run began.
+    GroupStart,
+    /// A named stretch of the run ended.
+    GroupEnd,
+    /// An LLM call reported what it used.
+    LlmUsage,
+    /// An op refers to bytes in a media store.
+    MediaRef,
+    /// A kind of a later version or of another engine.
+    Unknown(Text),
+}
+
+impl EventKind {
+    /// The known kinds, in the order of the documentation.
+    pub const KNOWN: [EventKind; 8] = [
+        EventKind::OpStart,
+        EventKind::OpEnd,
+        EventKind::OpYield,
+        EventKind::Annotation,
+        EventKind::GroupStart,
+        EventKind::GroupEnd,
+        EventKind::LlmUsage,
+        EventKind::MediaRef,
+    ];
+
+    /// Returns the kind's name on the wire.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::OpStart => "op_start",
+            Self::OpEnd => "op_end",
+            Self::OpYield => "op_yield",
+            Self::Annotation => "annotation",
+            Self::GroupStart => "group_start",
+            Self::GroupEnd => "group_end",
+            Self::LlmUsage => "llm_usage",
+            Self::MediaRef => "media_ref",
+            Self::Unknown(name) => name,
+        }
+    }
+
+    /// Returns the known kind of that name.
+    pub fn known(name: &str) -> Option<Self> {
+        Self::KNOWN.iter().find(|kind| kind.as_str() == name).cloned()
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The path of scope segments an op ran in, root first: `["main", "[0]"]`.
+///
+/// A clone is a reference count.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Ctx(Arc<[Text]>);
+
+impl Ctx {
+    /// Makes a path of its segments.
+    pub fn new<S: Into<Text>>(segments: impl IntoIterator<Item = S>) -> Self {
+        Self(segments.into_iter().map(|s| s.into().detached()).collect())
+    }
+
+    /// Returns the segments, root first.
+    pub fn segments(&self) -> &[Text] {
+        &self.0
+    }
+
+    /// Joins the segments with `/`; a `/` or `\` inside a segment is preceded by `\`.
+    pub fn path(&self) -> String {
+        let mut path = String::new();
+        for (index, segment) in self.0.iter().enumerate() {
+            if index > 0 {
+                path.push('/');
+            }
+            for c in segment.chars() {
+                if matches!(c, '/' | '\\') {
+                    path.push('\\');
+                }
+                path.push(c);
+            }
+        }
+        path
+    }
+
+    pub(crate) fn same_allocation(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for Ctx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// How an op, a group or a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It did what it was asked.
+    Ok,
+    /// It failed.
+    Error,
+    /// It was stopped before it was done.
+    Cancelled,
+    /// The stream ended while it was open; nothing is known of its end.
+    Truncated,
+}
+
+impl Status {
+    /// Returns the status's name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+            Self::Truncated => "truncated",
+        }
+    }
+
+    /// Returns the status of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ok, Self::Error, Self::Cancelled, Self::Truncated].into_iter().find(|s| s.as_str() == name)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One event of a run, as it stands on one line of an archive.
+///
+/// `Eq`, `Ord` and `Hash` rest on one key: run, timestamp, seq, rank, event id, then the remaining
+/// content. Within a run that is the order in which things happened; see [`TraceEvent::rank`].
+#[derive(Debug, Clone)]
+pub struct TraceEvent {
+    /// The event's identity, opaque. Unique in a well-behaved archive; see [`TraceEvent::is_repeat_of`].
+    pub event_id: Text,
+    /// The run that the event belongs to.
+    pub request_id: Text,
+    /// What the event says.
+    pub kind: EventKind,
+    /// The op that it speaks of; none on group events and notes on groups.
+    pub op_name: Option<Text>,
+    /// The scope that the op ran in; empty where the source has none.
+    pub ctx: Ctx,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// The event's number within its run, at most 2^63 − 1.
+    pub seq: u64,
+    /// What it carries.
+    pub payload: Payload,
+    /// Top-level fields that this version does not know, as one JSON object.
+    pub extra: Option<Text>,
+}
+
+impl TraceEvent {
+    /// Ranks events of one timestamp and seq: a group's opening first, then ordinary events, then
+    /// a group's summary annotation, then its end.
+    pub fn rank(&self) -> u8 {
+        match self.kind {
+            EventKind::GroupStart => 0,
+            EventKind::Annotation if self.op_name.is_none() => 2,
+            EventKind::GroupEnd => 3,
+            _ => 1,
+        }
+    }
+
+    /// Reads the payload as its kind says.
+    pub fn view(&self) -> View<'_> {
+        View::of(&self.kind, &self.payload)
+    }
+
+    /// Whether this is the same event as `other`, seen again: equal in id and in content.
+    ///
+    /// Payloads are compared as values, so that a pretty-printed copy repeats a compact one.
+    pub fn is_repeat_of(&self, other: &Self) -> bool {
+        self.cmp_position(other).is_eq()
+            && self.kind == other.kind
+            && self.op_name == other.op_name
+            && self.ctx == other.ctx
+            && same_json(Some(self.payload.text()), Some(other.payload.text()))
+            && same_json(self.extra.as_ref(), other.extra.as_ref())
+    }
+
+    /// Compares run, timestamp, seq, rank and event id, without the content.
+    pub fn cmp_position(&self, other: &Self) -> Ordering {
+        self.request_id
+            .cmp(&other.request_id)
+            .then_with(|| self.timestamp.cmp(&other.timestamp))
+            .then_with(|| self.seq.cmp(&other.seq))
+            .then_with(|| self.rank().cmp(&other.rank()))
+            .then_with(|| self.event_id.cmp(&other.event_id))
+    }
+
+    /// Returns the bytes of text that this event refers to.
+    pub fn text_bytes(&self) -> usize {
+        let op_name = self.op_name.as_ref().map_or(0, |name| name.len());
+        let extra = self.extra.as_ref().map_or(0, |extra| extra.len());
+        let ctx: usize = self.ctx.segments().iter().map(|segment| segment.len()).sum();
+        self.event_id.len() + self.request_id.len() + op_name + ctx + self.payload.text().len() + extra
+    }
+}
+
+fn same_json(one: Option<&Text>, other: Option<&Text>) -> bool {
+    use crate::json::{RawJson, canonical};
+    match (one, other) {
+        (Some(one), Some(other)) => {
+            one == other || canonical(RawJson::trusted(one)) == canonical(RawJson::trusted(other))
+        }
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+impl Ord for TraceEvent {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.cmp_position(other)
+            .then_with(|| self.kind.as_str().cmp(other.kind.as_str()))
+            .then_with(|| self.op_name.cmp(&other.op_name))
+            .then_with(|| self.ctx.cmp(&other.ctx))
+            .then_with(|| self.payload.text().cmp(other.payload.text()))
+            .then_with(|| self.extra.cmp(&other.extra))
+    }
+}
+
+impl PartialOrd for TraceEvent {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for TraceEvent {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for TraceEvent {}
+
+impl Hash for TraceEvent {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.request_id.hash(state);
+        self.timestamp.hash(state);
+        self.seq.hash(state);
+        self.event_id.hash(state);
+        self.payload.text().hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ctx_paths_escape_their_separator() {
+        assert_eq!(Ctx::new(["main", "[0]"]).path(), "main/[0]");
+        assert_eq!(Ctx::new(["a/b", "c\\d"]).path(), "a\\/b/c\\\\d");
+        assert_eq!(Ctx::default().path(), "");
+    }
+
+    #[test]
+    fn kinds_keep_their_wire_names() {
+        for kind in EventKind::KNOWN {
+            assert_eq!(EventKind::known(kind.as_str()), Some(kind));
+        }
+        assert_eq!(EventKind::known("op_pause"), None);
+    }
+}

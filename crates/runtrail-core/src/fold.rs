@@ -1,0 +1,105 @@
+//! The fold: the one place that pairs events and finds parents.
+//!
+//! Events of a run go in, in order; spans come out as they close, and a [`RunSummary`] at the end.
+//! The fold has no clock and does no I/O, and it cannot fail: what it cannot pair it counts in
+//! [`Anomalies`]. For any split of a stream into batches the spans are the same.
+//!
+//! A parent is decided when a span opens, by the first rule that matches ([`ParentRule`]): the
+//! `parent_id` that the event states; the generator whose yield introduced the longest prefix of
+//! the op's ctx; the open op in the nearest enclosing ctx; the open op in the same ctx whose name
+//! is the longest dotted prefix of the op's; the innermost open group; the run.
+
+mod content;
+mod run;
+mod scope;
+
+use std::collections::HashMap;
+
+use run::RunFold;
+
+use crate::event::TraceEvent;
+use crate::span::{RunSummary, SpanRecord};
+use crate::text::Text;
+
+#[cfg(doc)]
+use crate::span::{Anomalies, ParentRule};
+
+/// What the fold may hold per run. The events table of a lake holds what is left out here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoldLimits {
+    /// Spans open at once in a run; further openers are counted and ignored.
+    pub max_open_spans: usize,
+    /// Bytes of content (inputs, notes, last items) held for the open spans of a run; what comes
+    /// on top is left out of its span and counted in [`SpanRecord::content_dropped`].
+    pub max_held_bytes: usize,
+}
+
+impl Default for FoldLimits {
+    fn default() -> Self {
+        Self { max_open_spans: 1_000_000, max_held_bytes: 64 << 20 }
+    }
+}
+
+/// Folds the events of any number of runs.
+///
+/// ```
+/// use runtrail_core::{fold::Fold, wire::WireReader};
+///
+/// let mut reader = WireReader::default();
+/// let mut fold = Fold::default();
+/// let mut spans = Vec::new();
+/// for line in [
+///     r#"{"event_id":"1","request_id":"r","kind":"op_start","op_name":"plan","timestamp":"2026-11-21T01:00:00Z","seq":0}"#,
+///     r#"{"event_id":"2","request_id":"r","kind":"op_end","op_name":"plan","timestamp":"2026-11-21T01:00:01Z","seq":1,"payload":{"status":"ok"}}"#,
+/// ] {
+///     fold.push(&reader.read(&line.into())?, &mut spans);
+/// }
+/// assert_eq!(spans[0].duration_ms, Some(1000.0));
+/// let summary = fold.finish_run("r", &mut spans).expect("the run was seen");
+/// assert_eq!(summary.ops, 1);
+/// # Ok::<(), runtrail_core::wire::WireError>(())
+/// ```
+#[derive(Debug, Default)]
+pub struct Fold {
+    namespace: String,
+    limits: FoldLimits,
+    runs: HashMap<Text, RunFold>,
+}
+
+impl Fold {
+    /// Makes a fold whose span ids belong to a namespace; the default namespace is empty.
+    pub fn new(namespace: impl Into<String>, limits: FoldLimits) -> Self {
+        Self { namespace: namespace.into(), limits, runs: HashMap::new() }
+    }
+
+    /// Takes the next event of its run and appends the spans that it closes.
+    ///
+    /// A run's events must come in their order ([`TraceEvent`]'s `Ord`); runs may interleave.
+    pub fn push(&mut self, event: &TraceEvent, spans: &mut Vec<SpanRecord>) {
+        if let Some(run) = self.runs.get_mut(event.request_id.as_str()) {
+            run.push(event, spans);
+            return;
+        }
+        let request_id = event.request_id.detached();
+        let mut run = RunFold::new(&self.namespace, request_id.clone(), self.limits);
+        run.push(event, spans);
+        self.runs.insert(request_id, run);
+    }
+
+    /// Ends a run: closes what is open, innermost first, and sums it up.
+    ///
+    /// `None` where no event of the run was seen.
+    pub fn finish_run(&mut self, request_id: &str, spans: &mut Vec<SpanRecord>) -> Option<RunSummary> {
+        self.runs.remove(request_id).and_then(|run| run.finish(spans))
+    }
+
+    /// Returns the runs that have not been finished, in the order of their ids.
+    pub fn open_runs(&self) -> Vec<Text> {
+        let mut runs: Vec<_> = self.runs.keys().cloned().collect();
+        runs.sort_unstable();
+        runs
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+//! Content that is held for open spans, within a budget.
+
+use std::collections::HashMap;
+
+use crate::json::{RawJson, push_string};
+use crate::span::Note;
+use crate::text::Text;
+
+/// How many bytes of content the open spans of a run hold.
+#[derive(Debug)]
+pub(super) struct HeldBytes {
+    held: usize,
+    limit: usize,
+}
+
+impl HeldBytes {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { held: 0, limit }
+    }
+
+    /// Copies a value out of its chunk if it fits, so that a small value does not keep a large
+    /// chunk alive; otherwise its size is added to `dropped`.
+    pub(super) fn keep(&mut self, value: RawJson<'_>, dropped: &mut u64) -> Option<Text> {
+        self.keep_text(value.text(), dropped)
+    }
+
+    pub(super) fn keep_text(&mut self, text: &str, dropped: &mut u64) -> Option<Text> {
+        if self.held + text.len() > self.limit {
+            *dropped += text.len() as u64;
+            return None;
+        }
+        self.held += text.len();
+        Some(Text::new(text))
+    }
+
+    pub(super) fn release(&mut self, bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
+    }
+}
+
+/// A JSON object that grows by keys; setting a key again replaces its value.
+#[derive(Debug, Default)]
+pub(super) struct Metadata {
+    fields: Vec<Note>,
+    positions: HashMap<Text, usize>,
+}
+
+impl Metadata {
+    /// Sets a key and returns the bytes that its former value held.
+    pub(super) fn set(&mut self, note: Note) -> usize {
+        if let Some(&at) = self.positions.get(&note.key) {
+            let replaced = std::mem::replace(&mut self.fields[at], note);
+            return replaced.key.len() + replaced.value.len();
+        }
+        self.positions.insert(note.key.clone(), self.fields.len());
+        self.fields.push(note);
+        0
+    }
+
+    pub(super) fn held_bytes(&self) -> usize {
+        self.fields.iter().map(|field| field.key.len() + field.value.len()).sum()
+    }
+
+    pub(super) fn into_json(self) -> Option<Text> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        let mut object = String::with_capacity(self.held_bytes() + 8 * self.fields.len());
+        for field in &self.fields {
+            object.push(if object.is_empty() { '{' } else { ',' });
+            push_string(&mut object, &field.key);
+            object.push(':');
+            object.push_str(&field.value);
+        }
+        object.push('}');
+        Some(Text::new(object))
+    }
+}

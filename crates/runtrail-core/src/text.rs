@@ -1,0 +1,182 @@
+//! Shared, immutable text.
+
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+/// A cheap-to-clone slice of shared UTF-8 text.
+///
+/// An event that was read from an archive holds slices of the chunk it was read in; a clone is a
+/// reference count, never a copy. A `Text` keeps its whole chunk alive: call [`Text::detached`]
+/// before holding on to a small piece of a large chunk.
+///
+/// A chunk is limited to 4 GiB, so that a slice is two 32-bit offsets.
+#[derive(Clone)]
+pub struct Text {
+    chunk: Arc<String>,
+    start: u32,
+    end: u32,
+}
+
+impl Text {
+    /// Takes over a string as a chunk of its own.
+    ///
+    /// Text beyond 4 GiB is cut at the last character that fits; readers refuse such input long
+    /// before (see `max_line` of the archive reader).
+    pub fn new(text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        if u32::try_from(text.len()).is_err() {
+            let mut cut = u32::MAX as usize;
+            while !text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            text.truncate(cut);
+        }
+        let end = text.len() as u32;
+        Self { chunk: Arc::new(text), start: 0, end }
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        self.chunk.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Returns a slice that shares this text's chunk, or empty text where the range is not one.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let whole = self.as_str();
+        let inside = whole.get(range.clone()).is_some();
+        let (start, end) = if inside { (range.start, range.end) } else { (0, 0) };
+        Self {
+            chunk: Arc::clone(&self.chunk),
+            start: self.start + start as u32,
+            end: self.start + end as u32,
+        }
+    }
+
+    /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
+    pub fn detached(&self) -> Self {
+        if self.len() == self.chunk.len() { self.clone() } else { Self::new(self.as_str()) }
+    }
+
+    /// Returns the bytes that this slice keeps alive.
+    pub fn chunk_len(&self) -> usize {
+        self.chunk.len()
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new(String::new())
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl PartialEq for Text {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text {}
+
+impl PartialEq<str> for Text {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Text {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialOrd for Text {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Text {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for Text {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl serde::Serialize for Text {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_shares_its_chunk_until_detached() {
+        let chunk = Text::new("héllo world");
+        let world = chunk.slice(7..12);
+        assert_eq!(world, "world");
+        assert_eq!(world.chunk_len(), chunk.len());
+        assert_eq!(world.detached().chunk_len(), 5);
+    }
+
+    #[test]
+    fn a_range_that_is_not_one_gives_empty_text() {
+        let chunk = Text::new("héllo");
+        assert_eq!(chunk.slice(2..4), "");
+        assert_eq!(chunk.slice(3..99), "");
+    }
+}

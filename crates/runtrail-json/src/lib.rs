@@ -1,0 +1,1 @@
+//! Runtrail runs as JSON trees and events as JSON Lines.

@@ -1,0 +1,1 @@
+//! Runtrail events and spans as Parquet tables in a data lake.

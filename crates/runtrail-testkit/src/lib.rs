@@ -1,0 +1,1 @@
+//! Generators, capturing exporters and the exporter conformance suite for Runtrail.
