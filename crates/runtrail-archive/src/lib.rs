@@ -1,1 +1,58 @@
-//! Reading Runtrail archives: formats, ordering, quarantine.
+//! Reading Runtrail archives.
+//!
+//! An archive is any number of files of events: JSON Lines or JSON arrays, plain or under gzip or
+//! Zstandard, pretty-printed or not, with many runs in a file and runs over many files. What a file
+//! is, is told by its content.
+//!
+//! ```no_run
+//! use runtrail_archive::{Archive, ReadOptions, SortOptions};
+//!
+//! let mut archive = Archive::open(&["nightly/*.jsonl.zst"])?;
+//! let mut sorted = archive.sorted(ReadOptions::default(), SortOptions::default())?;
+//! while let Some(batch) = sorted.events.next_batch()? {
+//!     for event in batch.events() {
+//!         println!("{} {}", event.request_id, event.kind);
+//!     }
+//! }
+//! println!("{} events, {} rejects", sorted.events.counts().events, sorted.report.rejected());
+//! # Ok::<(), runtrail_archive::ArchiveError>(())
+//! ```
+//!
+//! # Guarantees
+//!
+//! - Everything read is an event or a [`Reject`] that says where it stands and why it is none; a
+//!   damaged line costs that line.
+//! - Events come out in one total order, run by run; exact repeats are left out and counted,
+//!   events that reuse an id with other content are kept and counted.
+//! - Memory is bounded by the options, whatever the archive's size: what does not fit goes to
+//!   temporary files that have no names and vanish with the process.
+//! - Lines are limited in length and depth; compressed data that expands without a line break is
+//!   given up, and Zstandard windows beyond 128 MiB are refused.
+//!
+//! # Failure
+//!
+//! A file that cannot be opened or read to its end is noted in [`ReadReport::failed`] and the
+//! others are read. [`ArchiveError`] is for what stops reading altogether: a source that names
+//! nothing, no room for temporary files.
+
+mod archive;
+mod chunk;
+mod error;
+mod input;
+mod options;
+mod parse;
+mod quarantine;
+mod read;
+mod reject;
+mod sort;
+mod source;
+
+pub use archive::{Archive, SortedArchive};
+pub use error::ArchiveError;
+pub use input::{Format, sniff};
+pub use options::{ReadOptions, SortOptions};
+pub use quarantine::QuarantineFile;
+pub use read::{Progress, ReadReport, Reader, Sink};
+pub use reject::{Reject, RejectCounts, RejectReason};
+pub use sort::{SortCounts, Sorted, Sorter};
+pub use source::{Input, Sources, resolve};

@@ -7,11 +7,13 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-pub(crate) use payload::{Slots, offset_in, scan_object, slot_keys};
+pub(crate) use payload::{offset_in, scan_object, slot_keys};
 pub use payload::{
+    MAX_SLOTS, Slots,
     Annotation, ErrorInfo, GroupEnd, GroupStart, LlmUsage, MediaRef, OpEnd, OpStart, OpYield, Payload, View,
 };
 
+use crate::json::compact;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -208,7 +210,8 @@ impl TraceEvent {
 
     /// Whether this is the same event as `other`, seen again: equal in id and in content.
     ///
-    /// Payloads are compared as values, so that a pretty-printed copy repeats a compact one.
+    /// White space between the tokens of a payload does not count, so that a pretty-printed copy
+    /// repeats a compact one; any other difference does.
     pub fn is_repeat_of(&self, other: &Self) -> bool {
         self.cmp_position(other).is_eq()
             && self.kind == other.kind
@@ -238,11 +241,8 @@ impl TraceEvent {
 }
 
 fn same_json(one: Option<&Text>, other: Option<&Text>) -> bool {
-    use crate::json::{RawJson, canonical};
     match (one, other) {
-        (Some(one), Some(other)) => {
-            one == other || canonical(RawJson::trusted(one)) == canonical(RawJson::trusted(other))
-        }
+        (Some(one), Some(other)) => one == other || compact(one) == compact(other),
         (None, None) => true,
         _ => false,
     }

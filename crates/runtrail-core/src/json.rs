@@ -125,6 +125,24 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// Removes the white space between the tokens of valid JSON; every token stays as it is.
+pub fn compact(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in json.chars() {
+        if in_string {
+            in_string = escaped || c != '"';
+            escaped = !escaped && c == '\\';
+        } else if c.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        out.push(c);
+    }
+    out
+}
+
 /// Appends `text` as a JSON string, quoted and escaped.
 pub fn push_string(out: &mut String, text: &str) {
     // Writing to a String cannot fail, and a str always has a JSON form.

@@ -312,6 +312,21 @@ impl Anomalies {
         ]
     }
 
+    /// Adds the counts of another stream.
+    pub fn add(&mut self, other: &Self) {
+        self.op_end_without_start += other.op_end_without_start;
+        self.op_start_without_end += other.op_start_without_end;
+        self.group_end_without_start += other.group_end_without_start;
+        self.group_start_without_end += other.group_start_without_end;
+        self.end_before_start += other.end_before_start;
+        self.orphans += other.orphans;
+        self.duplicates += other.duplicates;
+        self.unknown_references += other.unknown_references;
+        self.content_dropped += other.content_dropped;
+        self.open_limit += other.open_limit;
+        self.unknown_status += other.unknown_status;
+    }
+
     /// Returns the sum of all kinds.
     pub fn total(&self) -> u64 {
         self.by_kind().iter().map(|(_, count)| count).sum()
@@ -360,5 +375,43 @@ impl RunSummary {
     /// Returns the milliseconds from the first event to the last.
     pub fn duration_ms(&self) -> f64 {
         self.ended_at.millis_since(self.started_at)
+    }
+}
+
+/// What any number of runs come to together.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunTotals {
+    /// Runs.
+    pub runs: u64,
+    /// Events, repeats left out.
+    pub events: u64,
+    /// Ops.
+    pub ops: u64,
+    /// Ops that ended with an error.
+    pub errors: u64,
+    /// Groups.
+    pub groups: u64,
+    /// Ops that were open at the end of their run, or closed as truncated.
+    pub truncated_ops: u64,
+    /// Groups that were open at the end of their run, or closed as truncated.
+    pub truncated_groups: u64,
+    /// The LLM usage of all runs.
+    pub usage: Usage,
+    /// What does not add up, by kind.
+    pub anomalies: Anomalies,
+}
+
+impl RunTotals {
+    /// Adds a run.
+    pub fn add(&mut self, run: &RunSummary) {
+        self.runs += 1;
+        self.events += run.events;
+        self.ops += run.ops;
+        self.errors += run.errors;
+        self.groups += run.groups;
+        self.truncated_ops += run.truncated_ops;
+        self.truncated_groups += run.truncated_groups;
+        self.usage.add(&run.usage);
+        self.anomalies.add(&run.anomalies);
     }
 }

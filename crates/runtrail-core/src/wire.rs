@@ -12,7 +12,7 @@ mod write;
 use std::collections::HashMap;
 
 pub use error::{WireError, WireErrorKind};
-pub use write::{event_to_json, write_event};
+pub use write::{event_to_json, push_one_line, write_event};
 
 use crate::event::{Ctx, TraceEvent};
 use crate::json::{ScanError, Scanner};

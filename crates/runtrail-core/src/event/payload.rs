@@ -7,10 +7,11 @@ use crate::json::{RawJson, Scanner};
 use crate::text::Text;
 
 /// The most fields that Runtrail reads of any kind.
-pub(crate) const MAX_SLOTS: usize = 6;
+pub const MAX_SLOTS: usize = 6;
 
-/// Where the fields that Runtrail reads stand in the payload's text; equal ends mean absent.
-pub(crate) type Slots = [(u32, u32); MAX_SLOTS];
+/// Where the fields that Runtrail reads stand in a payload's text, as byte ranges in an order that
+/// the event's kind fixes; an empty range means absent.
+pub type Slots = [(u32, u32); MAX_SLOTS];
 
 /// Returns the payload keys that Runtrail reads of a kind, in slot order.
 pub(crate) fn slot_keys(kind: &EventKind) -> &'static [&'static str] {
@@ -62,12 +63,17 @@ impl Payload {
         Self { text, slots }
     }
 
-    pub(crate) fn from_parts(text: Text, slots: Slots) -> Self {
+    /// Puts a payload together from its text and the field positions that [`Payload::slots`] gave
+    /// for it, without scanning the text again.
+    ///
+    /// For stores that keep both side by side. Positions that are not in the text read as missing;
+    /// positions of another text read as whatever stands there.
+    pub fn from_parts(text: Text, slots: Slots) -> Self {
         Self { text, slots }
     }
 
-    #[cfg(test)]
-    pub(crate) fn slots(&self) -> &Slots {
+    /// Returns where the fields that Runtrail reads stand in the text.
+    pub fn slots(&self) -> &Slots {
         &self.slots
     }
 

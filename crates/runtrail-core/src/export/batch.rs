@@ -69,7 +69,8 @@ impl SpanBatch {
         &self.spans
     }
 
-    /// Returns the runs that finished; every span of theirs is in this batch or an earlier one.
+    /// Returns the runs that finished, after every span of this batch; every span of theirs is in
+    /// this batch or an earlier one.
     pub fn runs(&self) -> &[RunSummary] {
         &self.runs
     }

@@ -6,6 +6,10 @@ use super::{Batch, ExportError, Exporter, SpanBatch, SpanExporter};
 use crate::fold::{Fold, FoldLimits};
 
 /// Turns a [`SpanExporter`] into an [`Exporter`] by the shared fold.
+///
+/// The exporter beneath is handed the end of each run before any span that closed later. The fold
+/// keeps what it has taken, so a batch that failed cannot be tried again here: a wrapper that tries
+/// again belongs beneath this one.
 #[derive(Debug)]
 pub struct Spans<E> {
     fold: Fold,
@@ -30,17 +34,21 @@ impl<E: SpanExporter> Exporter for Spans<E> {
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        let (mut spans, mut runs) = (Vec::new(), Vec::new());
+        let mut spans = Vec::new();
         for (events, ended) in batch.stretches() {
             for event in events {
                 self.fold.push(event, &mut spans);
             }
-            runs.extend(ended.and_then(|run| self.fold.finish_run(run, &mut spans)));
+            if let Some(run) = ended.and_then(|run| self.fold.finish_run(run, &mut spans)) {
+                // Handed on at once: what an exporter holds of unfinished runs, and so where its
+                // limits bite, must not depend on how the stream is split into batches.
+                self.exporter.export(&SpanBatch::new(std::mem::take(&mut spans), [run]))?;
+            }
         }
-        if spans.is_empty() && runs.is_empty() {
+        if spans.is_empty() {
             return Ok(());
         }
-        self.exporter.export(&SpanBatch::new(spans, runs))
+        self.exporter.export(&SpanBatch::new(spans, []))
     }
 
     fn flush(&mut self, deadline: Instant) -> Result<(), ExportError> {
@@ -48,12 +56,11 @@ impl<E: SpanExporter> Exporter for Spans<E> {
     }
 
     fn close(mut self: Box<Self>, deadline: Instant) -> Result<(), ExportError> {
-        let (mut spans, mut runs) = (Vec::new(), Vec::new());
-        for run in self.fold.open_runs() {
-            runs.extend(self.fold.finish_run(&run, &mut spans));
-        }
-        if !runs.is_empty() {
-            self.exporter.export(&SpanBatch::new(spans, runs))?;
+        for open in self.fold.open_runs() {
+            let mut spans = Vec::new();
+            if let Some(run) = self.fold.finish_run(&open, &mut spans) {
+                self.exporter.export(&SpanBatch::new(spans, [run]))?;
+            }
         }
         Box::new(self.exporter).close(deadline)
     }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::event::TraceEvent;
-use crate::json::push_string;
+use crate::json::{compact, push_string};
 
 /// Returns an event as one JSON object without line breaks.
 pub fn event_to_json(event: &TraceEvent) -> String {
@@ -45,23 +45,11 @@ pub fn write_event(event: &TraceEvent, out: &mut String) {
     out.push('}');
 }
 
-/// Appends JSON text, without its white space where it spans lines.
-fn push_one_line(out: &mut String, json: &str) {
-    if !json.contains(['\n', '\r']) {
+/// Appends JSON text as it stands, or without its white space where it spans lines.
+pub fn push_one_line(out: &mut String, json: &str) {
+    if json.contains(['\n', '\r']) {
+        out.push_str(&compact(json));
+    } else {
         out.push_str(json);
-        return;
-    }
-    let mut in_string = false;
-    let mut escaped = false;
-    for c in json.chars() {
-        if in_string {
-            in_string = escaped || c != '"';
-            escaped = !escaped && c == '\\';
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        out.push(c);
     }
 }

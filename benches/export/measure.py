@@ -1,0 +1,175 @@
+"""Measures `runtrail export` beside DuckDB's COPY of the same archive, in the same run.
+
+The contenders take turns, so that a change of the machine's pace meets all of them. Prints a
+Markdown table of medians, and their ratios to DuckDB's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+# This process must stay small: a child's peak memory begins with that of the process it was
+# started from, so a reader imported here would show in every figure.
+HERE = Path(__file__).resolve().parent
+MIB = 1 << 20
+READ_STEP = MIB
+# Bytes on macOS, KiB elsewhere.
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class Figures(NamedTuple):
+    cpu_seconds: float
+    wall_seconds: float
+    peak_bytes: float
+    output_bytes: float
+
+
+class Contender(NamedTuple):
+    name: str
+    command: Callable[[Path], list[str]]
+
+
+DUCKDB = "DuckDB COPY"
+HEADINGS = ("CPU s", "wall s", "peak MiB", "output MiB")
+RATIO_HEADINGS = ("CPU ÷ DuckDB", "wall ÷ DuckDB", "peak ÷ DuckDB", "output ÷ DuckDB")
+
+
+def contenders(arguments: argparse.Namespace) -> list[Contender]:
+    archive = str(arguments.archive)
+
+    def duckdb(output: Path) -> list[str]:
+        file = str(output / "events.parquet")
+        script = str(HERE / "duckdb_copy.py")
+        memory = [arguments.duckdb_memory] if arguments.duckdb_memory else []
+        return [sys.executable, script, archive, file, str(arguments.threads), *memory]
+
+    def runtrail(tables: str) -> Callable[[Path], list[str]]:
+        options = ["--tables", tables, "--threads", str(arguments.threads), "--partition", "none"]
+        options += ["--memory", arguments.memory] if arguments.memory else []
+        program = str(arguments.runtrail)
+        return lambda output: [program, "export", archive, "--to", str(output / "lake"), *options]
+
+    peer = [] if arguments.skip_duckdb else [Contender(DUCKDB, duckdb)]
+    return peer + [
+        Contender("runtrail, events", runtrail("events")),
+        Contender("runtrail, four tables", runtrail("events,ops,groups,runs")),
+    ]
+
+
+def measure(contender: Contender, scratch: Path) -> Figures:
+    output = Path(tempfile.mkdtemp(dir=scratch))
+    try:
+        command = contender.command(output)
+        # Pages that the one before left to be written would be paid for by this one.
+        os.sync()
+        started = time.monotonic()
+        usage = run(contender.name, command, scratch / "child.log")
+        wall = time.monotonic() - started
+        files = [path for path in output.rglob("*.parquet") if path.is_file()]
+        if not files:
+            raise SystemExit(f"measure: {contender.name} wrote no Parquet file")
+        return Figures(
+            cpu_seconds=usage.ru_utime + usage.ru_stime,
+            wall_seconds=wall,
+            peak_bytes=usage.ru_maxrss * MAXRSS_UNIT,
+            output_bytes=sum(path.stat().st_size for path in files),
+        )
+    finally:
+        shutil.rmtree(output)
+
+
+def run(name: str, command: list[str], log: Path) -> os.struct_rusage:
+    with log.open("wb") as out:
+        redirect = [(os.POSIX_SPAWN_DUP2, out.fileno(), descriptor) for descriptor in (1, 2)]
+        child = os.posix_spawn(command[0], command, os.environ, file_actions=redirect)
+        _, status, usage = os.wait4(child, 0)
+    exit_code = os.waitstatus_to_exitcode(status)
+    if exit_code != 0:
+        sys.stderr.write(log.read_text(errors="replace"))
+        raise SystemExit(f"measure: {name} ended with {exit_code}: {' '.join(command)}")
+    return usage
+
+
+def warm(archive: Path) -> None:
+    """Reads the archive once: the first contender would pay for the disk alone."""
+    with archive.open("rb", buffering=0) as file:
+        while file.read(READ_STEP):
+            pass
+
+
+def medians(rounds: list[Figures]) -> Figures:
+    return Figures(*(statistics.median(values) for values in zip(*rounds)))
+
+
+def table(results: dict[str, Figures]) -> str:
+    peer = results.get(DUCKDB)
+    headings = ["", *HEADINGS, *(RATIO_HEADINGS if peer else ())]
+    lines = [row(headings), row(["---", *["---:"] * (len(headings) - 1)])]
+    for name, figures in results.items():
+        cells = [
+            f"{figures.cpu_seconds:.2f}",
+            f"{figures.wall_seconds:.2f}",
+            f"{figures.peak_bytes / MIB:,.0f}",
+            f"{figures.output_bytes / MIB:,.1f}",
+        ]
+        if peer:
+            cells += [f"{own / other:.3f}" for own, other in zip(figures, peer)]
+        lines.append(row([name, *cells]))
+    return "\n".join(lines)
+
+
+def row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benches/export/run", description=__doc__)
+    parser.add_argument("archive", type=Path, help="JSON Lines, not compressed")
+    parser.add_argument("--runtrail", type=Path, required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory", help="given to runtrail export")
+    parser.add_argument("--duckdb-memory", help="DuckDB's memory_limit (default: its own)")
+    parser.add_argument("--skip-duckdb", action="store_true")
+    parser.add_argument(
+        "--scratch", type=Path, help="where outputs go (default: a temporary folder)"
+    )
+    arguments = parser.parse_args()
+    if arguments.rounds < 1 or not arguments.archive.is_file():
+        parser.error("ARCHIVE has to be a file, and --rounds at least 1")
+    return arguments
+
+
+def main() -> None:
+    arguments = parse_arguments()
+    warm(arguments.archive)
+    rounds: dict[str, list[Figures]] = {}
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        for number in range(1, arguments.rounds + 1):
+            for contender in contenders(arguments):
+                figures = measure(contender, Path(scratch))
+                rounds.setdefault(contender.name, []).append(figures)
+                print(
+                    f"round {number}: {contender.name}: {figures.cpu_seconds:.2f} s CPU,"
+                    f" {figures.wall_seconds:.2f} s wall",
+                    file=sys.stderr,
+                )
+    size = arguments.archive.stat().st_size / MIB
+    print(
+        f"{arguments.archive.name}, {size:,.0f} MiB, {arguments.threads} threads,"
+        f" medians of {arguments.rounds} rounds\n"
+    )
+    print(table({name: medians(figures) for name, figures in rounds.items()}))
+
+
+if __name__ == "__main__":
+    main()

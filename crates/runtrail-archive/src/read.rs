@@ -1,0 +1,344 @@
+//! Reading inputs: chunks in, events and rejects out, in the order of the input.
+
+mod pool;
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use pool::{Pool, Task};
+use runtrail_core::event::TraceEvent;
+use runtrail_core::wire::{WireErrorKind, WireReader};
+
+use crate::chunk::{Chunk, Chunks, count_lines};
+use crate::error::ArchiveError;
+use crate::input::{self, Format};
+use crate::options::ReadOptions;
+use crate::parse::{Bad, Parsed, Place, parse};
+use crate::reject::{Reject, RejectCounts, RejectReason};
+use crate::source::Input;
+
+/// How much of a value beyond the length limit is kept with its reject.
+const OVERLONG_HEAD: usize = 64 << 10;
+
+/// No limit on a value's length is higher: text is addressed by 32 bits.
+const MAX_LINE: usize = 1 << 30;
+
+/// Takes what reading finds.
+pub trait Sink {
+    /// Takes events; together they keep about `bytes` of text alive.
+    fn events(&mut self, events: Vec<TraceEvent>, bytes: usize) -> Result<(), ArchiveError>;
+
+    /// Takes something that is not an event.
+    fn reject(&mut self, reject: Reject) -> Result<(), ArchiveError>;
+}
+
+/// How far reading has come; shared with whoever shows it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Stored bytes read.
+    pub bytes_read: Arc<AtomicU64>,
+    /// Events found.
+    pub events: AtomicU64,
+    /// Rejects found.
+    pub rejects: AtomicU64,
+    /// Inputs done.
+    pub files_done: AtomicU64,
+    /// Set to stop reading at the next chunk.
+    pub cancelled: AtomicBool,
+}
+
+/// What reading came to.
+#[derive(Debug, Clone, Default)]
+pub struct ReadReport {
+    /// Events found.
+    pub events: u64,
+    /// Rejects found, by reason.
+    pub rejects: RejectCounts,
+    /// `NaN`s, infinities and lone surrogates that were replaced by valid JSON.
+    pub substitutions: u64,
+    /// Stored bytes read.
+    pub bytes_read: u64,
+    /// Inputs read.
+    pub files: u64,
+    /// Inputs that hold nothing.
+    pub empty: Vec<String>,
+    /// Inputs found in folders that are what Runtrail itself writes (tables, trees), left out.
+    pub skipped: Vec<String>,
+    /// Inputs that could not be opened or read to their end, and why.
+    pub failed: Vec<(String, String)>,
+}
+
+impl ReadReport {
+    /// Returns the number of rejects.
+    pub fn rejected(&self) -> u64 {
+        self.rejects.values().sum()
+    }
+}
+
+/// Reads inputs one after another.
+pub struct Reader<'a> {
+    options: ReadOptions,
+    wire: WireReader,
+    pool: Option<Pool>,
+    progress: &'a Progress,
+    report: ReadReport,
+}
+
+impl<'a> Reader<'a> {
+    /// Makes a reader; with more than one thread it starts them.
+    pub fn new(options: ReadOptions, progress: &'a Progress) -> Self {
+        let options = ReadOptions { max_line: options.max_line.min(MAX_LINE), ..options };
+        let pool = (options.threads > 1).then(|| Pool::start(options.threads, options.wire));
+        Self { options, wire: WireReader::new(options.wire), pool, progress, report: ReadReport::default() }
+    }
+
+    /// Reads an input to its end. An input that cannot be read is noted in the report; what could
+    /// be read of it has been handed out.
+    pub fn read(&mut self, input: &Input, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+        self.report.files += 1;
+        let name = input.name();
+        match input::open(input, &self.progress.bytes_read) {
+            Ok((format, bytes)) => self.read_format(input, &name, format, bytes, sink)?,
+            Err(error) => self.report.failed.push((name, error.to_string())),
+        }
+        self.progress.files_done.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Ends reading and says what it came to.
+    pub fn finish(mut self) -> ReadReport {
+        self.report.bytes_read = self.progress.bytes_read.load(Ordering::Relaxed);
+        self.report
+    }
+
+    fn read_format(
+        &mut self,
+        input: &Input,
+        name: &str,
+        format: Format,
+        bytes: Box<dyn Read + Send>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), ArchiveError> {
+        let found_in_folder = matches!(input, Input::File { named: false, .. });
+        let what = match format {
+            Format::Plain | Format::Gzip | Format::Zstd => return self.read_text(name, format, bytes, sink),
+            Format::Empty => {
+                self.report.empty.push(name.to_owned());
+                return Ok(());
+            }
+            Format::Parquet | Format::Tree if found_in_folder => {
+                self.report.skipped.push(name.to_owned());
+                return Ok(());
+            }
+            Format::Parquet => "a Parquet file",
+            Format::Tree => "a tree that Runtrail wrote",
+            Format::Utf16 => "UTF-16 text; convert it to UTF-8",
+            Format::Binary => "binary data",
+        };
+        let reason = RejectReason::Binary(what);
+        let length = input.size();
+        self.reject(
+            Reject { file: name.to_owned(), line: 1, byte: 0, length, reason, marked: (0, 0), text: Vec::new() },
+            sink,
+        )
+    }
+
+    fn reject(&mut self, reject: Reject, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+        *self.report.rejects.entry(reject.reason.code()).or_default() += 1;
+        self.progress.rejects.fetch_add(1, Ordering::Relaxed);
+        sink.reject(reject)
+    }
+
+    fn read_text(
+        &mut self,
+        name: &str,
+        format: Format,
+        bytes: Box<dyn Read + Send>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), ArchiveError> {
+        let mut file = TextFile {
+            name,
+            compressed: format != Format::Plain,
+            chunks: Chunks::new(bytes),
+            place: Place::default(),
+            waiting: VecDeque::new(),
+            want: self.options.chunk,
+            misses: 0,
+        };
+        while let Some((chunk, parsed)) = self.next_parsed(&mut file) {
+            if self.progress.cancelled.load(Ordering::Relaxed) {
+                return Err(ArchiveError::Interrupted);
+            }
+            self.take(&mut file, chunk, parsed, sink)?;
+        }
+        self.end_of_text(&mut file, sink)
+    }
+
+    /// Keeps the threads busy and gives the next chunk in order.
+    ///
+    /// A chunk that is parsed ahead is assumed to begin between values. Where the chunk before it
+    /// turns out to end inside one, both are given back and read as one; a file that keeps doing
+    /// so (an array over many lines) is no longer parsed ahead.
+    fn next_parsed(&mut self, file: &mut TextFile<'_>) -> Option<(Chunk, Parsed)> {
+        let ahead = match &self.pool {
+            Some(pool) if file.misses < 2 => pool.threads() + 1,
+            _ => 0,
+        };
+        while file.waiting.len() < ahead
+            && let Some(chunk) = file.chunks.next(file.want)
+        {
+            if let Some(pool) = &self.pool {
+                file.waiting.push_back(pool.submit(chunk, file.place));
+            }
+        }
+        if let Some(task) = file.waiting.pop_front() {
+            return task.wait();
+        }
+        let chunk = file.chunks.next(file.want)?;
+        let parsed = parse(&mut self.wire, &chunk.text, file.place, chunk.last);
+        Some((chunk, parsed))
+    }
+
+    fn take(
+        &mut self,
+        file: &mut TextFile<'_>,
+        chunk: Chunk,
+        parsed: Parsed,
+        sink: &mut dyn Sink,
+    ) -> Result<(), ArchiveError> {
+        let used = parsed.used;
+        let clean = used == chunk.text.len() && parsed.end == file.place;
+        file.place = parsed.end;
+        self.report.substitutions += parsed.substitutions;
+        self.report.events += parsed.events.len() as u64;
+        self.progress.events.fetch_add(parsed.events.len() as u64, Ordering::Relaxed);
+        if !parsed.events.is_empty() {
+            sink.events(parsed.events, chunk.text.len())?;
+        }
+        for bad in &parsed.bad {
+            let mut reject = file.reject_of(&chunk, bad);
+            let cut_by_failure = bad.error.kind() == WireErrorKind::Cut && chunk.last;
+            if cut_by_failure && let Some(reason) = self.failure_of(file) {
+                reject.reason = reason;
+            }
+            self.reject(reject, sink)?;
+        }
+        if clean {
+            file.want = self.options.chunk;
+            return Ok(());
+        }
+        file.take_back();
+        file.chunks.push_back(&chunk, used);
+        let unfinished = chunk.text.len() - used;
+        if unfinished > self.options.max_line {
+            return self.skip_overlong(file, sink);
+        }
+        // Reading as much again as is unfinished keeps the rescanning of a long value linear.
+        file.want = self.options.chunk.max(unfinished);
+        Ok(())
+    }
+
+    /// Rejects a value beyond the limit and skips to the next line.
+    fn skip_overlong(&mut self, file: &mut TextFile<'_>, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+        // Compressed data can hold a line without end in a few bytes; plain data costs its own size.
+        let patience = if file.compressed { self.options.max_line.saturating_mul(16) } else { usize::MAX };
+        let limit = self.options.max_line;
+        let mut head: Option<Reject> = None;
+        let mut length = 0_u64;
+        loop {
+            let Some(chunk) = file.chunks.next(self.options.chunk) else { break };
+            let newline = memchr::memchr(b'\n', chunk.bytes());
+            let reject = head.get_or_insert_with(|| Reject {
+                file: file.name.to_owned(),
+                line: chunk.line,
+                byte: chunk.byte,
+                length: 0,
+                reason: RejectReason::Wire(WireErrorKind::TooLong { limit }),
+                marked: (0, 0),
+                text: chunk.bytes()[..chunk.bytes().len().min(OVERLONG_HEAD)].to_vec(),
+            });
+            // The first line may be the short start of a value over many lines.
+            let ends_here = newline.filter(|&at| length + at as u64 > limit as u64);
+            if let Some(at) = ends_here {
+                reject.length = length + at as u64;
+                file.chunks.push_back(&chunk, at);
+                break;
+            }
+            length += chunk.bytes().len() as u64;
+            reject.length = length;
+            if length > patience as u64 {
+                file.chunks = Chunks::new(Box::new(std::io::empty()));
+                break;
+            }
+        }
+        file.place = Place::default();
+        match head {
+            Some(reject) => self.reject(reject, sink),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes what stopped a file early, so that it is counted once.
+    fn failure_of(&mut self, file: &mut TextFile<'_>) -> Option<RejectReason> {
+        let error = file.chunks.take_failure()?;
+        if file.compressed && error.raw_os_error().is_none() {
+            return Some(RejectReason::Damaged(error.to_string()));
+        }
+        self.report.failed.push((file.name.to_owned(), error.to_string()));
+        Some(RejectReason::Unreadable(error.to_string()))
+    }
+
+    /// Counts what stopped a file early, unless a value that it cut has been counted.
+    fn end_of_text(&mut self, file: &mut TextFile<'_>, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+        let (line, byte) = file.chunks.position();
+        let Some(reason) = self.failure_of(file) else { return Ok(()) };
+        let file = file.name.to_owned();
+        self.reject(Reject { file, line, byte, length: 0, reason, marked: (0, 0), text: Vec::new() }, sink)
+    }
+}
+
+struct TextFile<'a> {
+    name: &'a str,
+    compressed: bool,
+    chunks: Chunks<Box<dyn Read + Send>>,
+    place: Place,
+    waiting: VecDeque<Task>,
+    want: usize,
+    /// How often parsing ahead was in vain.
+    misses: u32,
+}
+
+impl TextFile<'_> {
+    /// Gives back the chunks that were parsed ahead on a wrong assumption.
+    fn take_back(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        self.misses += 1;
+        while let Some(task) = self.waiting.pop_back() {
+            if let Some((chunk, _)) = task.wait() {
+                self.chunks.push_back(&chunk, 0);
+            }
+        }
+    }
+
+    fn reject_of(&self, chunk: &Chunk, bad: &Bad) -> Reject {
+        let bytes = chunk.bytes();
+        let text = &bytes[bad.range.clone()];
+        let text = &text[..text.trim_ascii_end().len()];
+        let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
+        let kind = if not_utf8 { WireErrorKind::NotUtf8 } else { bad.error.kind() };
+        let at = bad.error.at().saturating_sub(bad.range.start).min(text.len());
+        Reject {
+            file: self.name.to_owned(),
+            line: chunk.line + count_lines(&bytes[..bad.range.start]),
+            byte: chunk.byte + bad.range.start as u64,
+            length: text.len() as u64,
+            reason: RejectReason::Wire(kind),
+            marked: (at, (at + bad.error.span_len()).min(text.len())),
+            text: text.to_vec(),
+        }
+    }
+}

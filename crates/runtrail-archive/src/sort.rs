@@ -1,0 +1,192 @@
+//! Bringing any amount of events into order in bounded memory.
+//!
+//! Events are collected up to a memory limit, sorted, and written to a temporary file; the files
+//! are merged when everything is read. What comes out is the whole archive in one total order, run
+//! by run, so that the fold and the exporters see each run once and in one piece, however the
+//! archive mixed them.
+
+mod dedup;
+mod frame;
+mod ids;
+mod merge;
+mod spill;
+
+use std::io;
+use std::sync::Arc;
+
+use dedup::Dedup;
+use ids::DistinctIds;
+use merge::{Cursor, Merge};
+use runtrail_core::event::{EventKind, TraceEvent};
+use runtrail_core::export::{Batch, RunEnd};
+use spill::SpillFile;
+
+use crate::error::ArchiveError;
+use crate::options::SortOptions;
+
+/// Events in a batch, at most.
+const BATCH_EVENTS: usize = 1024;
+/// Bytes of text in a batch, about.
+const BATCH_BYTES: usize = 1 << 20;
+/// What a cursor over a temporary file holds: a frame as bytes and as events.
+const CURSOR_BYTES: usize = 1 << 20;
+
+/// Collects events to sort.
+pub struct Sorter {
+    options: SortOptions,
+    collected: Vec<Vec<TraceEvent>>,
+    held: usize,
+    spills: Vec<SpillFile>,
+}
+
+impl Sorter {
+    /// Makes a sorter.
+    pub fn new(options: SortOptions) -> Self {
+        Self { options, collected: Vec::new(), held: 0, spills: Vec::new() }
+    }
+
+    /// Takes events that together keep about `bytes` of text alive.
+    pub fn push(&mut self, events: Vec<TraceEvent>, bytes: usize) -> Result<(), ArchiveError> {
+        // An index entry of 16 bytes is added to each event when they are sorted.
+        self.held += bytes + events.capacity() * (size_of::<TraceEvent>() + 16);
+        self.collected.push(events);
+        if self.held >= self.options.memory {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    /// Ends collecting and begins to hand out.
+    pub fn finish(mut self) -> Result<Sorted, ArchiveError> {
+        let fan_in = (self.options.merge_memory / CURSOR_BYTES).max(4);
+        if !self.collected.is_empty() && (!self.spills.is_empty() || self.held > self.options.keep_memory) {
+            self.spill()?;
+        }
+        while self.spills.len() > fan_in {
+            let cursors = self.spills.drain(..fan_in).map(|spill| spill.read().map(Cursor::Spill));
+            let cursors = cursors.collect::<io::Result<Vec<_>>>().map_err(|e| self.options.temp_error(e))?;
+            let mut merge = Merge::new(cursors);
+            let merged = spill::write(self.options.temp_dir.as_deref(), || merge.next_event());
+            self.spills.push(merged.map_err(|e| self.options.temp_error(e))?);
+        }
+        let mut cursors = Vec::new();
+        for spill in self.spills.drain(..) {
+            cursors.push(Cursor::Spill(spill.read().map_err(|e| self.options.temp_error(e))?));
+        }
+        if !self.collected.is_empty() {
+            cursors.push(Cursor::memory(std::mem::take(&mut self.collected)));
+        }
+        let ids = DistinctIds::new(self.options.temp_dir.clone());
+        Ok(Sorted {
+            merge: Merge::new(cursors),
+            options: self.options,
+            dedup: Dedup::default(),
+            ids,
+            ahead: None,
+            counts: SortCounts::default(),
+        })
+    }
+
+    fn spill(&mut self) -> Result<(), ArchiveError> {
+        let mut cursor = Cursor::memory(std::mem::take(&mut self.collected));
+        self.held = 0;
+        let spill = spill::write(self.options.temp_dir.as_deref(), || cursor.next_event());
+        self.spills.push(spill.map_err(|e| self.options.temp_error(e))?);
+        Ok(())
+    }
+}
+
+impl SortOptions {
+    fn temp_error(&self, source: io::Error) -> ArchiveError {
+        let dir = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
+        ArchiveError::Temp { dir, source }
+    }
+}
+
+/// What sorting found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SortCounts {
+    /// Events handed out.
+    pub events: u64,
+    /// Exact repeats that were left out.
+    pub duplicates: u64,
+    /// Events handed out whose id was used before with different content; known when the last
+    /// batch has been handed out.
+    pub conflicts: u64,
+    /// Events handed out of kinds that this version does not know.
+    pub unknown_kinds: u64,
+    /// Runs.
+    pub runs: u64,
+}
+
+/// Hands out events in order: run by run, each run's events in their order, repeats left out.
+pub struct Sorted {
+    merge: Merge,
+    options: SortOptions,
+    dedup: Dedup,
+    ids: DistinctIds,
+    ahead: Option<TraceEvent>,
+    counts: SortCounts,
+}
+
+impl Sorted {
+    /// Returns the next events, and which runs end with them; `None` when there are no more.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, ArchiveError> {
+        let (mut events, mut ended) = (Vec::with_capacity(BATCH_EVENTS), Vec::new());
+        let mut bytes = 0;
+        let mut current = match self.ahead.take() {
+            Some(event) => Some(event),
+            None => self.next_distinct()?,
+        };
+        while let Some(event) = current {
+            bytes += event.text_bytes();
+            let next = self.next_distinct()?;
+            if next.as_ref().is_none_or(|next| next.request_id != event.request_id) {
+                ended.push(RunEnd { request_id: event.request_id.clone(), after: events.len() + 1 });
+                self.counts.runs += 1;
+            }
+            events.push(event);
+            if events.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
+                self.ahead = next;
+                break;
+            }
+            current = next;
+        }
+        if events.is_empty() {
+            self.counts.conflicts =
+                self.counts.events - self.ids.count().map_err(|e| self.options.temp_error(e))?;
+            return Ok(None);
+        }
+        Ok(Some(Batch::new(Arc::from(events), Arc::from(ended))))
+    }
+
+    /// Returns what has been found so far.
+    pub fn counts(&self) -> SortCounts {
+        self.counts
+    }
+
+    fn next_distinct(&mut self) -> Result<Option<TraceEvent>, ArchiveError> {
+        loop {
+            let Some(event) = self.merge.next_event().map_err(|e| self.options.temp_error(e))? else {
+                return Ok(None);
+            };
+            if self.dedup.is_repeat(&event) {
+                self.counts.duplicates += 1;
+                continue;
+            }
+            self.counts.events += 1;
+            self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
+            self.ids.push(&event.event_id).map_err(|e| self.options.temp_error(e))?;
+            return Ok(Some(event));
+        }
+    }
+}
+
+/// Opens a temporary file without a name, which vanishes with the process.
+pub(crate) fn temp_file(dir: Option<&std::path::Path>) -> io::Result<std::fs::File> {
+    match dir {
+        Some(dir) => tempfile::tempfile_in(dir),
+        None => tempfile::tempfile(),
+    }
+}
+

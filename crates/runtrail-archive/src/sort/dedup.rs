@@ -1,0 +1,51 @@
+//! Leaving out exact repeats.
+
+use std::collections::HashSet;
+
+use runtrail_core::event::TraceEvent;
+use runtrail_core::json::compact;
+
+/// Finds repeats in an ordered stream, where they stand side by side: a repeat has the same run,
+/// timestamp, seq and id as what it repeats.
+#[derive(Debug, Default)]
+pub(super) struct Dedup {
+    last: Option<TraceEvent>,
+    /// Digests of the different contents at the position of `last`, once there are two.
+    contents: HashSet<[u8; 32]>,
+}
+
+impl Dedup {
+    /// Whether the event repeats an earlier one of the stream.
+    pub(super) fn is_repeat(&mut self, event: &TraceEvent) -> bool {
+        match &self.last {
+            Some(last) if last.cmp_position(event).is_eq() => {
+                if self.contents.is_empty() {
+                    self.contents.insert(content(last));
+                }
+                !self.contents.insert(content(event))
+            }
+            _ => {
+                self.contents.clear();
+                self.last = Some(event.clone());
+                false
+            }
+        }
+    }
+}
+
+/// A digest of everything that the position does not tell; as for [`TraceEvent::is_repeat_of`], white space between tokens does not count.
+fn content(event: &TraceEvent) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(event.kind.as_str().as_bytes());
+    part(event.op_name.as_ref().map_or(b"\xff", |name| name.as_bytes()));
+    for segment in event.ctx.segments() {
+        part(segment.as_bytes());
+    }
+    part(compact(event.payload.text()).as_bytes());
+    part(compact(event.extra.as_deref().unwrap_or_default()).as_bytes());
+    hasher.finalize().into()
+}

@@ -1,0 +1,155 @@
+//! What a source names: a file, a folder, a glob, a `file://` URL or standard input.
+
+use std::path::{Path, PathBuf};
+
+use globset::GlobBuilder;
+use walkdir::WalkDir;
+
+use crate::error::ArchiveError;
+
+/// One input to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A file.
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Its size in bytes when it was listed.
+        size: u64,
+        /// Whether it was named itself, rather than found in a folder.
+        named: bool,
+    },
+    /// Standard input.
+    Stdin,
+}
+
+impl Input {
+    /// Returns the name to show: the path, or `-`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File { path, .. } => path.display().to_string(),
+            Self::Stdin => "-".to_owned(),
+        }
+    }
+
+    /// Returns the size in bytes; 0 where it is not known.
+    pub fn size(&self) -> u64 {
+        match self {
+            Self::File { size, .. } => *size,
+            Self::Stdin => 0,
+        }
+    }
+}
+
+/// The inputs that a list of sources names, each once, in the order of sources and then of paths.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The inputs.
+    pub inputs: Vec<Input>,
+    /// Lakes that were found in folders and left out: they hold tables, not archives.
+    pub skipped_lakes: Vec<PathBuf>,
+}
+
+/// Finds what the sources name.
+///
+/// A folder stands for all files below it, in the order of their paths; hidden files and folders
+/// and lakes are left out. A source with `*`, `?`, `[` or `{` that is not the name of a file is a
+/// glob: `*` stays within one folder, `**` does not.
+pub fn resolve<S: AsRef<str>>(sources: &[S]) -> Result<Sources, ArchiveError> {
+    let mut found = Sources::default();
+    for source in sources {
+        resolve_one(source.as_ref(), &mut found)?;
+    }
+    let mut seen = std::collections::HashSet::new();
+    found.inputs.retain(|input| seen.insert(input.name()));
+    Ok(found)
+}
+
+fn resolve_one(source: &str, found: &mut Sources) -> Result<(), ArchiveError> {
+    if source == "-" {
+        found.inputs.push(Input::Stdin);
+        return Ok(());
+    }
+    let source = match source.split_once("://") {
+        Some(("file", path)) => path.strip_prefix("localhost").unwrap_or(path),
+        Some(_) => return Err(ArchiveError::UnsupportedUrl { url: source.to_owned() }),
+        None => source,
+    };
+    let path = Path::new(source);
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => walk(path, found),
+        Ok(meta) => {
+            found.inputs.push(Input::File { path: path.to_owned(), size: meta.len(), named: true });
+            Ok(())
+        }
+        Err(_) if source.contains(['*', '?', '[', '{']) => glob(source, found),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            Err(ArchiveError::NotFound { source_text: source.to_owned() })
+        }
+        Err(e) => Err(ArchiveError::List { path: path.to_owned(), source: e }),
+    }
+}
+
+fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
+    let mut lakes = Vec::new();
+    let entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(|entry| {
+        if entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.') {
+            return false;
+        }
+        let is_lake = entry.file_type().is_dir() && entry.path().join("_runtrail").is_dir();
+        if is_lake {
+            lakes.push(entry.path().to_owned());
+        }
+        !is_lake
+    });
+    for entry in entries {
+        let entry = entry.map_err(|e| {
+            let path = e.path().unwrap_or(root).to_owned();
+            ArchiveError::List { path, source: e.into() }
+        })?;
+        if entry.file_type().is_file() {
+            let size = entry.metadata().map_or(0, |meta| meta.len());
+            found.inputs.push(Input::File { path: entry.into_path(), size, named: false });
+        }
+    }
+    found.skipped_lakes.append(&mut lakes);
+    Ok(())
+}
+
+fn glob(pattern: &str, found: &mut Sources) -> Result<(), ArchiveError> {
+    let matcher = GlobBuilder::new(pattern)
+        .literal_separator(true)
+        .build()
+        .map_err(|source| ArchiveError::BadPattern { pattern: pattern.to_owned(), source })?
+        .compile_matcher();
+    let mut matched = Sources::default();
+    for entry in WalkDir::new(fixed_part(pattern)).follow_links(true).sort_by_file_name().into_iter().flatten() {
+        // A pattern without a leading folder is matched against `a.jsonl`, not `./a.jsonl`.
+        let path = entry.path().strip_prefix("./").unwrap_or(entry.path());
+        if !matcher.is_match(path) {
+            continue;
+        }
+        if entry.file_type().is_dir() {
+            walk(path, &mut matched)?;
+        } else {
+            let size = entry.metadata().map_or(0, |meta| meta.len());
+            matched.inputs.push(Input::File { path: path.to_owned(), size, named: true });
+        }
+    }
+    if matched.inputs.is_empty() {
+        return Err(ArchiveError::NoMatch { pattern: pattern.to_owned() });
+    }
+    found.inputs.append(&mut matched.inputs);
+    found.skipped_lakes.append(&mut matched.skipped_lakes);
+    Ok(())
+}
+
+/// The folder that a pattern's wildcards begin below.
+fn fixed_part(pattern: &str) -> PathBuf {
+    let wild = pattern.find(['*', '?', '[', '{']).unwrap_or(pattern.len());
+    match pattern[..wild].rfind('/') {
+        Some(0) => PathBuf::from("/"),
+        Some(slash) => PathBuf::from(&pattern[..slash]),
+        None => PathBuf::from("."),
+    }
+}
