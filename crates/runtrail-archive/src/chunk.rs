@@ -1,8 +1,10 @@
 //! Cutting an input into chunks that end between lines where there are lines.
 
-use std::io::{self, Read};
+use std::io;
 
 use runtrail_core::text::Text;
+
+use crate::input::Plain;
 
 /// A piece of an input's plain text.
 #[derive(Debug)]
@@ -26,8 +28,8 @@ impl Chunk {
 }
 
 /// Reads chunks of an input.
-pub(crate) struct Chunks<R> {
-    input: R,
+pub(crate) struct Chunks {
+    input: Plain,
     /// What was read beyond the last chunk's end.
     tail: Vec<u8>,
     byte: u64,
@@ -36,8 +38,8 @@ pub(crate) struct Chunks<R> {
     failure: Option<io::Error>,
 }
 
-impl<R: Read> Chunks<R> {
-    pub(crate) fn new(input: R) -> Self {
+impl Chunks {
+    pub(crate) fn new(input: Plain) -> Self {
         Self { input, tail: Vec::new(), byte: 0, line: 1, ended: false, failure: None }
     }
 
@@ -73,16 +75,14 @@ impl<R: Read> Chunks<R> {
         let mut bytes = std::mem::take(&mut self.tail);
         let mut last = self.failure.is_some();
         if !last {
-            let held = bytes.len();
             bytes.reserve_exact(want);
-            match self.input.by_ref().take(want as u64).read_to_end(&mut bytes) {
+            match self.input.read_into(&mut bytes, want) {
                 Ok(read) => last = read < want,
                 Err(error) => {
                     self.failure = Some(error);
                     last = true;
                 }
             }
-            debug_assert!(bytes.len() >= held, "reading only appends");
         }
         if !last {
             let cut = memchr::memrchr(b'\n', &bytes).map_or_else(|| whole_characters(&bytes), |at| at + 1);
@@ -112,10 +112,9 @@ fn whole_characters(bytes: &[u8]) -> usize {
 }
 
 fn to_text(bytes: Vec<u8>) -> (Text, Option<Vec<u8>>) {
-    match String::from_utf8(bytes) {
-        Ok(text) => (Text::new(text), None),
-        Err(error) => {
-            let original = error.into_bytes();
+    match Text::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(original) => {
             let mut text = String::with_capacity(original.len());
             for part in original.utf8_chunks() {
                 text.push_str(part.valid());
@@ -130,9 +129,13 @@ fn to_text(bytes: Vec<u8>) -> (Text, Option<Vec<u8>>) {
 mod tests {
     use super::*;
 
+    fn chunks(bytes: &'static [u8]) -> Chunks {
+        Chunks::new(Plain::Other(Box::new(bytes)))
+    }
+
     #[test]
     fn chunks_end_between_lines_and_count_them() {
-        let mut chunks = Chunks::new(&b"one\ntwo\nthree"[..]);
+        let mut chunks = super::tests::chunks(b"one\ntwo\nthree");
         let first = chunks.next(6).unwrap();
         assert_eq!((&*first.text, first.byte, first.line, first.last), ("one\n", 0, 1, false));
         let second = chunks.next(6).unwrap();
@@ -145,10 +148,10 @@ mod tests {
 
     #[test]
     fn characters_are_never_cut_and_bad_bytes_are_kept_aside() {
-        let mut chunks = Chunks::new("ab€".as_bytes());
+        let mut chunks = super::tests::chunks("ab€".as_bytes());
         assert_eq!(chunks.next(3).unwrap().text, "ab");
         assert_eq!(chunks.next(9).unwrap().text, "€");
-        let bad = Chunks::new(&b"a\xffb"[..]).next(9).unwrap();
+        let bad = chunks(b"a\xffb").next(9).unwrap();
         assert_eq!((&*bad.text, bad.bytes()), ("a\u{1}b", &b"a\xffb"[..]));
     }
 }

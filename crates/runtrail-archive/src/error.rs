@@ -57,6 +57,12 @@ pub enum ArchiveError {
         /// Why.
         source: io::Error,
     },
+    /// The caller's sink takes no rejects.
+    #[error("stopped at something that is not an event")]
+    Refused,
+    /// A thread ended without a result.
+    #[error("a sorting thread panicked")]
+    ThreadLost,
     /// Reading was interrupted by the caller.
     #[error("interrupted")]
     Interrupted,

@@ -1,7 +1,7 @@
 //! Opening an input: what it is by its first bytes, and its plain bytes.
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,7 +54,7 @@ pub fn sniff(head: &[u8]) -> Format {
     }
 }
 
-/// Counts the bytes that were read of an input, as stored.
+/// Counts the stored bytes of an input as a decompressor reads them.
 struct Counted<R> {
     inner: R,
     count: Arc<AtomicU64>,
@@ -68,17 +68,57 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Opens an input and says what it is; `bytes_read` counts its stored bytes as they are read.
-pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<(Format, Box<dyn Read + Send>)> {
-    let raw: Box<dyn Read + Send> = match input {
-        Input::File { path, .. } => Box::new(File::open(path)?),
-        Input::Stdin => Box::new(io::stdin()),
+/// An input's plain bytes.
+pub(crate) enum Plain {
+    /// A file that is read as it stands; by its own type, so that its bytes go straight to where
+    /// they are wanted.
+    File(File),
+    Other(Box<dyn Read + Send>),
+}
+
+impl Plain {
+    /// Appends about `want` bytes; fewer only at the end of the input.
+    pub(crate) fn read_into(&mut self, bytes: &mut Vec<u8>, want: usize) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.take(want as u64).read_to_end(bytes),
+            Self::Other(other) => other.take(want as u64).read_to_end(bytes),
+        }
+    }
+}
+
+/// An opened input.
+pub(crate) struct Opened {
+    pub(crate) format: Format,
+    pub(crate) plain: Plain,
+    /// Whether reading counts nothing by itself, since stored and plain bytes are the same.
+    pub(crate) uncounted: bool,
+}
+
+/// Opens an input and says what it is; `bytes_read` counts the stored bytes of compressed ones.
+pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
+    let Input::File { path, .. } = input else {
+        return open_stream(Box::new(io::stdin()), bytes_read);
     };
-    let mut raw = Counted { inner: raw, count: Arc::clone(bytes_read) };
+    let mut file = File::open(path)?;
+    let mut head = Vec::with_capacity(SNIFF);
+    file.by_ref().take(SNIFF as u64).read_to_end(&mut head)?;
+    let format = sniff(&head);
+    // A pipe cannot be read from its start again.
+    if matches!(format, Format::Plain | Format::Empty) && file.rewind().is_ok() {
+        return Ok(Opened { format, plain: Plain::File(file), uncounted: true });
+    }
+    open_sniffed(head, Box::new(file), bytes_read)
+}
+
+fn open_stream(mut raw: Box<dyn Read + Send>, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
     let mut head = Vec::with_capacity(SNIFF);
     raw.by_ref().take(SNIFF as u64).read_to_end(&mut head)?;
+    open_sniffed(head, raw, bytes_read)
+}
+
+fn open_sniffed(head: Vec<u8>, raw: Box<dyn Read + Send>, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
     let format = sniff(&head);
-    let stored = Cursor::new(head).chain(raw);
+    let stored = Counted { inner: Cursor::new(head).chain(raw), count: Arc::clone(bytes_read) };
     let plain: Box<dyn Read + Send> = match format {
         Format::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, stored))),
         Format::Zstd => {
@@ -88,5 +128,5 @@ pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<(Fo
         }
         _ => Box::new(stored),
     };
-    Ok((format, plain))
+    Ok(Opened { format, plain: Plain::Other(plain), uncounted: false })
 }

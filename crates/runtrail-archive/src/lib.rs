@@ -54,5 +54,5 @@ pub use options::{ReadOptions, SortOptions};
 pub use quarantine::QuarantineFile;
 pub use read::{Progress, ReadReport, Reader, Sink};
 pub use reject::{Reject, RejectCounts, RejectReason};
-pub use sort::{SortCounts, Sorted, Sorter};
+pub use sort::{Prefetched, SortCounts, Sorted, Sorter};
 pub use source::{Input, Sources, resolve};

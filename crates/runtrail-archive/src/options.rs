@@ -32,6 +32,8 @@ pub struct SortOptions {
     pub keep_memory: usize,
     /// Bytes of memory for merging the temporary files: decides how many are merged at once.
     pub merge_memory: usize,
+    /// More than one lets sorting and writing of temporary files go on beside reading.
+    pub threads: usize,
     /// Where temporary files go; `None` takes the system's folder. They have no names and vanish
     /// with the process.
     pub temp_dir: Option<PathBuf>,
@@ -39,6 +41,6 @@ pub struct SortOptions {
 
 impl Default for SortOptions {
     fn default() -> Self {
-        Self { memory: 256 << 20, keep_memory: 256 << 20, merge_memory: 32 << 20, temp_dir: None }
+        Self { memory: 256 << 20, keep_memory: 256 << 20, merge_memory: 32 << 20, threads: 1, temp_dir: None }
     }
 }

@@ -79,7 +79,7 @@ impl Parser<'_> {
     fn value(&mut self, reader: &mut WireReader) -> bool {
         match reader.read_at(self.text, self.pos) {
             Read::Event { event, end, substitutions } => {
-                self.parsed.events.push(*event);
+                self.parsed.events.push(event);
                 self.parsed.substitutions += u64::from(substitutions);
                 self.pos = end;
                 true

@@ -3,7 +3,6 @@
 mod pool;
 
 use std::collections::VecDeque;
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -13,7 +12,7 @@ use runtrail_core::wire::{WireErrorKind, WireReader};
 
 use crate::chunk::{Chunk, Chunks, count_lines};
 use crate::error::ArchiveError;
-use crate::input::{self, Format};
+use crate::input::{self, Format, Opened, Plain};
 use crate::options::ReadOptions;
 use crate::parse::{Bad, Parsed, Place, parse};
 use crate::reject::{Reject, RejectCounts, RejectReason};
@@ -45,8 +44,8 @@ pub struct Progress {
     pub rejects: AtomicU64,
     /// Inputs done.
     pub files_done: AtomicU64,
-    /// Set to stop reading at the next chunk.
-    pub cancelled: AtomicBool,
+    /// Set to stop reading at the next chunk; shared on its own for signal handlers.
+    pub cancelled: Arc<AtomicBool>,
 }
 
 /// What reading came to.
@@ -100,7 +99,7 @@ impl<'a> Reader<'a> {
         self.report.files += 1;
         let name = input.name();
         match input::open(input, &self.progress.bytes_read) {
-            Ok((format, bytes)) => self.read_format(input, &name, format, bytes, sink)?,
+            Ok(opened) => self.read_format(input, &name, opened, sink)?,
             Err(error) => self.report.failed.push((name, error.to_string())),
         }
         self.progress.files_done.fetch_add(1, Ordering::Relaxed);
@@ -117,13 +116,12 @@ impl<'a> Reader<'a> {
         &mut self,
         input: &Input,
         name: &str,
-        format: Format,
-        bytes: Box<dyn Read + Send>,
+        opened: Opened,
         sink: &mut dyn Sink,
     ) -> Result<(), ArchiveError> {
         let found_in_folder = matches!(input, Input::File { named: false, .. });
-        let what = match format {
-            Format::Plain | Format::Gzip | Format::Zstd => return self.read_text(name, format, bytes, sink),
+        let what = match opened.format {
+            Format::Plain | Format::Gzip | Format::Zstd => return self.read_text(name, opened, sink),
             Format::Empty => {
                 self.report.empty.push(name.to_owned());
                 return Ok(());
@@ -151,17 +149,12 @@ impl<'a> Reader<'a> {
         sink.reject(reject)
     }
 
-    fn read_text(
-        &mut self,
-        name: &str,
-        format: Format,
-        bytes: Box<dyn Read + Send>,
-        sink: &mut dyn Sink,
-    ) -> Result<(), ArchiveError> {
+    fn read_text(&mut self, name: &str, opened: Opened, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
         let mut file = TextFile {
             name,
-            compressed: format != Format::Plain,
-            chunks: Chunks::new(bytes),
+            compressed: opened.format != Format::Plain,
+            uncounted: opened.uncounted,
+            chunks: Chunks::new(opened.plain),
             place: Place::default(),
             waiting: VecDeque::new(),
             want: self.options.chunk,
@@ -209,6 +202,9 @@ impl<'a> Reader<'a> {
         sink: &mut dyn Sink,
     ) -> Result<(), ArchiveError> {
         let used = parsed.used;
+        if file.uncounted {
+            self.progress.bytes_read.fetch_add(used as u64, Ordering::Relaxed);
+        }
         let clean = used == chunk.text.len() && parsed.end == file.place;
         file.place = parsed.end;
         self.report.substitutions += parsed.substitutions;
@@ -269,9 +265,12 @@ impl<'a> Reader<'a> {
             length += chunk.bytes().len() as u64;
             reject.length = length;
             if length > patience as u64 {
-                file.chunks = Chunks::new(Box::new(std::io::empty()));
+                file.chunks = Chunks::new(Plain::Other(Box::new(std::io::empty())));
                 break;
             }
+        }
+        if file.uncounted {
+            self.progress.bytes_read.fetch_add(head.as_ref().map_or(0, |head| head.length), Ordering::Relaxed);
         }
         file.place = Place::default();
         match head {
@@ -302,7 +301,8 @@ impl<'a> Reader<'a> {
 struct TextFile<'a> {
     name: &'a str,
     compressed: bool,
-    chunks: Chunks<Box<dyn Read + Send>>,
+    uncounted: bool,
+    chunks: Chunks,
     place: Place,
     waiting: VecDeque<Task>,
     want: usize,

@@ -9,17 +9,19 @@ mod dedup;
 mod frame;
 mod ids;
 mod merge;
+mod prefetch;
 mod spill;
 
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 
 use dedup::Dedup;
 use ids::DistinctIds;
-use merge::{Cursor, Merge};
+use merge::{Cursor, MemoryCursor, Merge};
 use runtrail_core::event::{EventKind, TraceEvent};
 use runtrail_core::export::{Batch, RunEnd};
-use spill::SpillFile;
+use spill::{SpillFile, SpillWriter};
 
 use crate::error::ArchiveError;
 use crate::options::SortOptions;
@@ -37,63 +39,87 @@ pub struct Sorter {
     collected: Vec<Vec<TraceEvent>>,
     held: usize,
     spills: Vec<SpillFile>,
+    /// Writes what was collected before, while more is collected.
+    spilling: Option<JoinHandle<io::Result<SpillFile>>>,
 }
 
 impl Sorter {
     /// Makes a sorter.
     pub fn new(options: SortOptions) -> Self {
-        Self { options, collected: Vec::new(), held: 0, spills: Vec::new() }
+        Self { options, collected: Vec::new(), held: 0, spills: Vec::new(), spilling: None }
     }
 
     /// Takes events that together keep about `bytes` of text alive.
     pub fn push(&mut self, events: Vec<TraceEvent>, bytes: usize) -> Result<(), ArchiveError> {
-        // An index entry of 16 bytes is added to each event when they are sorted.
-        self.held += bytes + events.capacity() * (size_of::<TraceEvent>() + 16);
+        // An index entry of 24 bytes is added to each event when they are sorted.
+        self.held += bytes + events.capacity() * (size_of::<TraceEvent>() + 24);
         self.collected.push(events);
-        if self.held >= self.options.memory {
-            self.spill()?;
-        }
-        Ok(())
+        // What is being written is still in memory, so on two threads each side has half.
+        let limit = if self.options.threads > 1 { self.options.memory / 2 } else { self.options.memory };
+        if self.held >= limit { self.spill() } else { Ok(()) }
     }
 
     /// Ends collecting and begins to hand out.
     pub fn finish(mut self) -> Result<Sorted, ArchiveError> {
-        let fan_in = (self.options.merge_memory / CURSOR_BYTES).max(4);
-        if !self.collected.is_empty() && (!self.spills.is_empty() || self.held > self.options.keep_memory) {
+        if self.held > self.options.keep_memory {
             self.spill()?;
         }
-        while self.spills.len() > fan_in {
-            let cursors = self.spills.drain(..fan_in).map(|spill| spill.read().map(Cursor::Spill));
-            let cursors = cursors.collect::<io::Result<Vec<_>>>().map_err(|e| self.options.temp_error(e))?;
-            let mut merge = Merge::new(cursors);
-            let merged = spill::write(self.options.temp_dir.as_deref(), || merge.next_event());
-            self.spills.push(merged.map_err(|e| self.options.temp_error(e))?);
-        }
-        let mut cursors = Vec::new();
-        for spill in self.spills.drain(..) {
-            cursors.push(Cursor::Spill(spill.read().map_err(|e| self.options.temp_error(e))?));
-        }
-        if !self.collected.is_empty() {
-            cursors.push(Cursor::memory(std::mem::take(&mut self.collected)));
-        }
+        self.wait_for_spill()?;
+        let fan_in = (self.options.merge_memory / CURSOR_BYTES).max(4);
+        let merge = merge_all(&mut self.spills, std::mem::take(&mut self.collected), fan_in, &self.options)
+            .map_err(|e| self.options.temp_error(e))?;
         let ids = DistinctIds::new(self.options.temp_dir.clone());
-        Ok(Sorted {
-            merge: Merge::new(cursors),
-            options: self.options,
-            dedup: Dedup::default(),
-            ids,
-            ahead: None,
-            counts: SortCounts::default(),
-        })
+        let (dedup, counts) = (Dedup::default(), SortCounts::default());
+        Ok(Sorted { merge, options: self.options, dedup, ids, ahead: None, counts })
     }
 
     fn spill(&mut self) -> Result<(), ArchiveError> {
-        let mut cursor = Cursor::memory(std::mem::take(&mut self.collected));
+        self.wait_for_spill()?;
+        let collected = std::mem::take(&mut self.collected);
         self.held = 0;
-        let spill = spill::write(self.options.temp_dir.as_deref(), || cursor.next_event());
+        let dir = self.options.temp_dir.clone();
+        let write = move || {
+            let mut writer = SpillWriter::create(dir.as_deref())?;
+            MemoryCursor::sort(collected).iter().try_for_each(|event| writer.push(event))?;
+            writer.finish()
+        };
+        if self.options.threads > 1 {
+            self.spilling = Some(std::thread::spawn(write));
+            return Ok(());
+        }
+        self.spills.push(write().map_err(|e| self.options.temp_error(e))?);
+        Ok(())
+    }
+
+    fn wait_for_spill(&mut self) -> Result<(), ArchiveError> {
+        let Some(spilling) = self.spilling.take() else { return Ok(()) };
+        let spill = spilling.join().unwrap_or_else(|_| Err(io::Error::other("a sorting thread panicked")));
         self.spills.push(spill.map_err(|e| self.options.temp_error(e))?);
         Ok(())
     }
+}
+
+/// Merges temporary files until few enough are left to be merged on the way out.
+fn merge_all(
+    spills: &mut Vec<SpillFile>,
+    collected: Vec<Vec<TraceEvent>>,
+    fan_in: usize,
+    options: &SortOptions,
+) -> io::Result<Merge> {
+    while spills.len() > fan_in {
+        let cursors = spills.drain(..fan_in).map(|spill| spill.read().map(Cursor::Spill));
+        let mut merge = Merge::new(cursors.collect::<io::Result<_>>()?);
+        let mut writer = SpillWriter::create(options.temp_dir.as_deref())?;
+        while let Some(event) = merge.next_event()? {
+            writer.push(&event)?;
+        }
+        spills.push(writer.finish()?);
+    }
+    let mut cursors = spills.drain(..).map(|spill| spill.read().map(Cursor::Spill)).collect::<io::Result<Vec<_>>>()?;
+    if !collected.is_empty() {
+        cursors.push(Cursor::Memory(MemoryCursor::sort(collected)));
+    }
+    Ok(Merge::new(cursors))
 }
 
 impl SortOptions {
@@ -181,6 +207,8 @@ impl Sorted {
         }
     }
 }
+
+pub use prefetch::Prefetched;
 
 /// Opens a temporary file without a name, which vanishes with the process.
 pub(crate) fn temp_file(dir: Option<&std::path::Path>) -> io::Result<std::fs::File> {

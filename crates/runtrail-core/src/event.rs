@@ -231,6 +231,23 @@ impl TraceEvent {
             .then_with(|| self.event_id.cmp(&other.event_id))
     }
 
+    /// Copies the event's texts out of the chunk that it was read in.
+    ///
+    /// For keeping a few events of a large chunk, which would otherwise stay in memory with them.
+    pub fn detached(&self) -> Self {
+        Self {
+            event_id: self.event_id.detached(),
+            request_id: self.request_id.detached(),
+            kind: self.kind.clone(),
+            op_name: self.op_name.as_ref().map(Text::detached),
+            ctx: self.ctx.clone(),
+            timestamp: self.timestamp,
+            seq: self.seq,
+            payload: self.payload.detached(),
+            extra: self.extra.as_ref().map(Text::detached),
+        }
+    }
+
     /// Returns the bytes of text that this event refers to.
     pub fn text_bytes(&self) -> usize {
         let op_name = self.op_name.as_ref().map_or(0, |name| name.len());

@@ -13,7 +13,6 @@ mod content;
 mod run;
 mod scope;
 
-use std::collections::HashMap;
 
 use run::RunFold;
 
@@ -24,6 +23,9 @@ use crate::text::Text;
 #[cfg(doc)]
 use crate::span::{Anomalies, ParentRule};
 
+/// Maps of foreign keys: seeded at random, and several times as fast as the default.
+type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+
 /// What the fold may hold per run. The events table of a lake holds what is left out here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoldLimits {
@@ -32,11 +34,14 @@ pub struct FoldLimits {
     /// Bytes of content (inputs, notes, last items) held for the open spans of a run; what comes
     /// on top is left out of its span and counted in [`SpanRecord::content_dropped`].
     pub max_held_bytes: usize,
+    /// Whether spans carry content at all. Without it inputs, outputs, notes, metadata, items and
+    /// media are left out of every span, and are not counted as left out.
+    pub content: bool,
 }
 
 impl Default for FoldLimits {
     fn default() -> Self {
-        Self { max_open_spans: 1_000_000, max_held_bytes: 64 << 20 }
+        Self { max_open_spans: 1_000_000, max_held_bytes: 64 << 20, content: true }
     }
 }
 
@@ -63,13 +68,13 @@ impl Default for FoldLimits {
 pub struct Fold {
     namespace: String,
     limits: FoldLimits,
-    runs: HashMap<Text, RunFold>,
+    runs: Map<Text, RunFold>,
 }
 
 impl Fold {
     /// Makes a fold whose span ids belong to a namespace; the default namespace is empty.
     pub fn new(namespace: impl Into<String>, limits: FoldLimits) -> Self {
-        Self { namespace: namespace.into(), limits, runs: HashMap::new() }
+        Self { namespace: namespace.into(), limits, runs: Map::default() }
     }
 
     /// Takes the next event of its run and appends the spans that it closes.

@@ -58,7 +58,7 @@ pub struct SpanRecord {
     pub content_dropped: u64,
     /// The event that opened it.
     pub start_event_id: Option<Text>,
-    /// The event that closed it.
+    /// The event that closed it; it may share the chunk of that event.
     pub end_event_id: Option<Text>,
     /// The `seq` of its first event.
     pub seq: u64,

@@ -7,6 +7,9 @@ use std::hash::{Hash, Hasher};
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use bytes::Bytes;
+use faststr::FastStr;
+
 /// A cheap-to-clone slice of shared UTF-8 text.
 ///
 /// An event that was read from an archive holds slices of the chunk it was read in; a clone is a
@@ -16,7 +19,7 @@ use std::sync::Arc;
 /// A chunk is limited to 4 GiB, so that a slice is two 32-bit offsets.
 #[derive(Clone)]
 pub struct Text {
-    chunk: Arc<String>,
+    chunk: Arc<FastStr>,
     start: u32,
     end: u32,
 }
@@ -36,10 +39,24 @@ impl Text {
             text.truncate(cut);
         }
         let end = text.len() as u32;
-        Self { chunk: Arc::new(text), start: 0, end }
+        Self { chunk: Arc::new(FastStr::from_string(text)), start: 0, end }
+    }
+
+    /// Takes over bytes as a chunk of their own, or gives them back where they are not UTF-8, or
+    /// are more than 4 GiB.
+    pub fn from_utf8(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
+        let Ok(end) = u32::try_from(bytes.len()) else { return Err(bytes) };
+        // `Bytes` keeps the vector reachable where the check fails. The check is by SIMD: the
+        // standard library's costs as much as finding the events does.
+        let bytes = Bytes::from(bytes);
+        match FastStr::from_bytes(bytes.clone()) {
+            Ok(text) => Ok(Self { chunk: Arc::new(text), start: 0, end }),
+            Err(_) => Err(bytes.into()),
+        }
     }
 
     /// Returns the text.
+    #[inline]
     pub fn as_str(&self) -> &str {
         self.chunk.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
@@ -75,6 +92,7 @@ impl Default for Text {
 
 impl Deref for Text {
     type Target = str;
+    #[inline]
     fn deref(&self) -> &str {
         self.as_str()
     }
@@ -104,9 +122,22 @@ impl From<String> for Text {
     }
 }
 
+impl Text {
+    /// The text's bytes, without the look at character boundaries that a `str` takes.
+    #[inline]
+    fn bytes(&self) -> &[u8] {
+        self.chunk.as_str().as_bytes().get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Whether both are the same slice of the same chunk, which needs no look at the text.
+    fn same_slice(&self, other: &Self) -> bool {
+        self.start == other.start && self.end == other.end && Arc::ptr_eq(&self.chunk, &other.chunk)
+    }
+}
+
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.same_slice(other) || self.bytes() == other.bytes()
     }
 }
 
@@ -132,7 +163,8 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.as_str().cmp(other.as_str())
+        // The order of UTF-8 bytes is the order of the characters.
+        if self.same_slice(other) { Ordering::Equal } else { self.bytes().cmp(other.bytes()) }
     }
 }
 

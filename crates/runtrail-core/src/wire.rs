@@ -41,11 +41,12 @@ impl Default for WireOptions {
 
 /// What stands at a position of a chunk.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly every value is an event, and a box for each would cost more")]
 pub enum Read {
     /// An event.
     Event {
         /// The event; it shares the chunk.
-        event: Box<TraceEvent>,
+        event: TraceEvent,
         /// Where the object ends.
         end: usize,
         /// How many `NaN`s, infinities and lone surrogates were replaced by valid JSON.
@@ -89,7 +90,7 @@ impl WireReader {
     pub fn read(&mut self, line: &Text) -> Result<TraceEvent, WireError> {
         let start = line.len() - line.trim_ascii_start().len();
         match self.read_at(line, start) {
-            Read::Event { event, end, .. } if line[end..].trim_ascii().is_empty() => Ok(*event),
+            Read::Event { event, end, .. } if line[end..].trim_ascii().is_empty() => Ok(event),
             Read::Event { end, .. } => Err(WireError::new(WireErrorKind::TrailingText, end, 1)),
             Read::Bad { error, .. } => Err(error),
             Read::Cut { .. } => Err(WireError::new(WireErrorKind::Cut, line.len(), 0)),
@@ -101,14 +102,14 @@ impl WireReader {
         if !self.fast_path_off
             && let Some((event, end)) = self.fast(chunk, pos)
         {
-            return Read::Event { event: Box::new(event), end, substitutions: 0 };
+            return Read::Event { event, end, substitutions: 0 };
         }
         let mut scanner = Scanner::new(chunk.as_bytes(), pos, self.options.max_depth);
         match scanner.value() {
             Ok(()) => {
                 let end = scanner.pos();
                 match self.exact(chunk, pos, end, scanner.odds()) {
-                    Ok((event, substitutions)) => Read::Event { event: Box::new(event), end, substitutions },
+                    Ok((event, substitutions)) => Read::Event { event, end, substitutions },
                     Err(error) => Read::Bad { error, end: Some(end) },
                 }
             }

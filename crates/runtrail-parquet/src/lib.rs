@@ -1,1 +1,72 @@
 //! Runtrail events and spans as Parquet tables in a data lake.
+//!
+//! [`Lake`] is an [`Exporter`](runtrail_core::export::Exporter): events go in, four tables come out
+//! as plain Parquet that DuckDB, Spark, Polars, PyArrow and others read with no help.
+//!
+//! ```
+//! use std::time::{Duration, Instant};
+//! use runtrail_core::export::{Batch, Exporter, RunEnd};
+//! use runtrail_core::wire::WireReader;
+//! use runtrail_parquet::Lake;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let folder = folder.path();
+//! let mut lake = Lake::local(folder.join("lake")).open()?;
+//! let report = lake.report();
+//! let event = WireReader::default().read(&r#"{"event_id":"1","request_id":"r","kind":"op_start",
+//!     "op_name":"plan","timestamp":"2026-11-21T01:00:00Z","seq":0}"#.into())?;
+//! let end = RunEnd { request_id: event.request_id.clone(), after: 1 };
+//! lake.export(&Batch::new(vec![event], vec![end]))?;
+//! Box::new(lake).close(Instant::now() + Duration::from_secs(5))?;
+//! assert_eq!(report.get().map(|report| report.events), Some(1));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Layout
+//!
+//! ```text
+//! <lake>/events/date=2026-11-20/part-00000-<hash>.parquet    one row per event
+//! <lake>/ops/…  <lake>/groups/…  <lake>/runs/…               one row per op, group, run
+//! <lake>/_runtrail/log/<20-digit number>.json                one record per export
+//! <lake>/_runtrail/quarantine/<hash>.jsonl                   what could not be read
+//! <lake>/_runtrail/tmp/                                      files being staged
+//! ```
+//! A table's folder holds nothing but Parquet. `date` is the UTC day of the event, or of the start
+//! of the op, group or run; it is in the path and not in the file. [`arrow_schema`] gives the
+//! columns; they are only ever added at the end.
+//!
+//! # Guarantees
+//!
+//! - The same events in the same order give the same files, byte for byte and by name, whatever the
+//!   memory, the threads and the batches. A file is named after its content, so an export that is
+//!   run again replaces equal by equal.
+//! - A file becomes visible whole: it is staged, made durable, renamed, and its folder made
+//!   durable; in an object store it is one upload. What a killed export staged is removed by the
+//!   next one.
+//! - Payloads are the text of the source. A payload value that does not fit its column is null
+//!   there, stays in `payload`, and is counted in [`LakeReport::misfits`].
+//! - Memory is bounded by [`LakeSettings::memory`], however many partitions are open.
+//!
+//! # Failure
+//!
+//! [`LakeError`] names the path and the cause. After an error the export is over: files that were
+//! complete stay visible, the record in the log is missing, and running the export again ends with
+//! the files of an undisturbed one.
+
+mod commit;
+mod encode;
+mod error;
+mod lake;
+mod part;
+mod partition;
+mod rows;
+mod schema;
+mod settings;
+mod store;
+mod waiting;
+mod work;
+
+pub use error::LakeError;
+pub use lake::{Lake, LakeBuilder, LakeFile, LakeReport, LakeReportHandle, SourceInfo};
+pub use schema::{SCHEMA_VERSION, arrow_schema};
+pub use settings::{LakeSettings, MIN_MEMORY, Partition, Table, Tables, UnknownSetting};

@@ -25,7 +25,7 @@ pub(super) struct FrameBuilder {
     text: String,
     ctx_numbers: HashMap<Ctx, u32>,
     last_run: Option<Text>,
-    out: Vec<u8>,
+    head: Vec<u8>,
 }
 
 impl FrameBuilder {
@@ -93,17 +93,15 @@ impl FrameBuilder {
         number
     }
 
-    /// Returns the frame's bytes: lengths of its parts, then the parts.
-    pub(super) fn finish(&mut self) -> &[u8] {
+    /// Returns the frame's bytes in pieces: lengths and records, ctxs, text.
+    pub(super) fn finish(&mut self) -> [&[u8]; 3] {
         let count = self.records.len() / RECORD;
-        self.out.clear();
+        self.head.clear();
         for number in [count, self.ctx_numbers.len(), self.ctxs.len(), self.text.len()] {
-            self.out.extend_from_slice(&(number as u32).to_le_bytes());
+            self.head.extend_from_slice(&(number as u32).to_le_bytes());
         }
-        self.out.extend_from_slice(&self.records);
-        self.out.extend_from_slice(&self.ctxs);
-        self.out.extend_from_slice(self.text.as_bytes());
-        &self.out
+        self.head.extend_from_slice(&self.records);
+        [&self.head, &self.ctxs, self.text.as_bytes()]
     }
 }
 
@@ -114,15 +112,20 @@ pub(super) fn read_frame(file: &mut impl Read, head: [u8; 8]) -> io::Result<Vec<
     let (mut head, mut tail) = (Bytes(&head), Bytes(&tail));
     let (count, ctx_count) = (head.u32()? as usize, head.u32()? as usize);
     let (ctx_bytes, text_bytes) = (tail.u32()? as usize, tail.u32()? as usize);
-    let mut fixed = vec![0; count * RECORD + ctx_bytes];
-    file.read_exact(&mut fixed)?;
-    let mut text = vec![0; text_bytes];
-    file.read_exact(&mut text)?;
-    let text = Text::new(String::from_utf8(text).map_err(|_| damaged())?);
+    let fixed = read_bytes(file, count * RECORD + ctx_bytes)?;
+    let text = read_bytes(file, text_bytes)?;
+    let text = Text::from_utf8(text).map_err(|_| damaged())?;
     let (records, ctxs) = fixed.split_at(count * RECORD);
     let ctxs = read_ctxs(&mut Bytes(ctxs), ctx_count)?;
     let mut reader = RecordReader { bytes: Bytes(records), ctxs: &ctxs, text: &text, at: 0, run: Text::default() };
     (0..count).map(|_| reader.next()).collect()
+}
+
+/// Reads into memory that is not set to zero before.
+fn read_bytes(file: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(len);
+    let read = file.take(len as u64).read_to_end(&mut bytes)?;
+    if read == len { Ok(bytes) } else { Err(damaged()) }
 }
 
 fn read_ctxs(bytes: &mut Bytes<'_>, count: usize) -> io::Result<Vec<Ctx>> {

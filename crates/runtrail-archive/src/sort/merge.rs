@@ -1,7 +1,7 @@
 //! Merging sorted streams of events.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::collections::binary_heap::PeekMut;
 use std::io;
 
@@ -16,14 +16,10 @@ pub(super) enum Cursor {
 }
 
 impl Cursor {
-    pub(super) fn memory(segments: Vec<Vec<TraceEvent>>) -> Self {
-        Self::Memory(MemoryCursor::sort(segments))
-    }
-
     pub(super) fn next_event(&mut self) -> io::Result<Option<TraceEvent>> {
         match self {
             Self::Spill(cursor) => cursor.next_event(),
-            Self::Memory(cursor) => Ok(cursor.next()),
+            Self::Memory(cursor) => Ok(cursor.take_next()),
         }
     }
 }
@@ -34,32 +30,60 @@ pub(super) struct MemoryCursor {
     order: std::vec::IntoIter<Place>,
 }
 
-/// Where an event is, with the first bytes of its run's id, which decide most comparisons without
-/// touching the event.
+/// Where an event is, with what decides nearly every comparison without touching the event.
 #[derive(Clone, Copy)]
 struct Place {
-    prefix: u64,
+    /// First the run's number in order of appearance, later its rank among the runs.
+    run: u32,
     segment: u32,
     index: u32,
+    micros: i64,
 }
 
 impl MemoryCursor {
-    fn sort(segments: Vec<Vec<TraceEvent>>) -> Self {
-        let mut order = Vec::with_capacity(segments.iter().map(Vec::len).sum());
-        for (segment, events) in segments.iter().enumerate() {
-            for (index, event) in events.iter().enumerate() {
-                order.push(Place { prefix: prefix(&event.request_id), segment: segment as u32, index: index as u32 });
-            }
+    pub(super) fn sort(segments: Vec<Vec<TraceEvent>>) -> Self {
+        let (mut order, ranks) = places(&segments);
+        for place in &mut order {
+            place.run = ranks[place.run as usize];
         }
         let event = |place: &Place| &segments[place.segment as usize][place.index as usize];
-        order.sort_unstable_by(|a, b| a.prefix.cmp(&b.prefix).then_with(|| event(a).cmp(event(b))));
+        order.sort_unstable_by(|a, b| {
+            a.run.cmp(&b.run).then(a.micros.cmp(&b.micros)).then_with(|| event(a).cmp(event(b)))
+        });
         Self { segments, order: order.into_iter() }
     }
 
-    fn next(&mut self) -> Option<TraceEvent> {
+    fn take_next(&mut self) -> Option<TraceEvent> {
         let place = self.order.next()?;
         Some(self.segments[place.segment as usize][place.index as usize].clone())
     }
+
+    /// Looks at the events in order, without taking them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &TraceEvent> {
+        self.order.as_slice().iter().map(|place| &self.segments[place.segment as usize][place.index as usize])
+    }
+}
+
+/// Notes where every event is, and ranks the runs by their ids: a run's id is then compared once
+/// for each pair of runs that meet, not for each pair of events.
+fn places(segments: &[Vec<TraceEvent>]) -> (Vec<Place>, Vec<u32>) {
+    let mut order = Vec::with_capacity(segments.iter().map(Vec::len).sum());
+    let mut runs: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
+    for (segment, events) in segments.iter().enumerate() {
+        for (index, event) in events.iter().enumerate() {
+            let next = runs.len() as u32;
+            let run = *runs.entry(&event.request_id).or_insert(next);
+            let micros = event.timestamp.micros();
+            order.push(Place { run, segment: segment as u32, index: index as u32, micros });
+        }
+    }
+    let mut by_id: Vec<_> = runs.into_iter().collect();
+    by_id.sort_unstable();
+    let mut ranks = vec![0; by_id.len()];
+    for (rank, (_, run)) in by_id.into_iter().enumerate() {
+        ranks[run as usize] = rank as u32;
+    }
+    (order, ranks)
 }
 
 /// The first eight bytes as a number that orders as they do; shorter ids are padded with zeros.
@@ -71,14 +95,25 @@ fn prefix(id: &str) -> u64 {
 }
 
 struct Head {
+    prefix: u64,
     event: TraceEvent,
     cursor: usize,
+}
+
+impl Head {
+    fn new(event: TraceEvent, cursor: usize) -> Self {
+        Self { prefix: prefix(&event.request_id), event, cursor }
+    }
 }
 
 impl Ord for Head {
     /// Reversed, since the heap hands out the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
-        other.event.cmp(&self.event).then_with(|| other.cursor.cmp(&self.cursor))
+        other
+            .prefix
+            .cmp(&self.prefix)
+            .then_with(|| other.event.cmp(&self.event))
+            .then_with(|| other.cursor.cmp(&self.cursor))
     }
 }
 
@@ -114,13 +149,14 @@ impl Merge {
         }
         if !std::mem::replace(&mut self.started, true) {
             for (index, cursor) in self.cursors.iter_mut().enumerate() {
-                self.heads.extend(cursor.next_event()?.map(|event| Head { event, cursor: index }));
+                self.heads.extend(cursor.next_event()?.map(|event| Head::new(event, index)));
             }
         }
         let Some(mut head) = self.heads.peek_mut() else { return Ok(None) };
-        match self.cursors[head.cursor].next_event()? {
+        let cursor = head.cursor;
+        match self.cursors[cursor].next_event()? {
             // Replacing the top costs one sift, popping and pushing two.
-            Some(next) => Ok(Some(std::mem::replace(&mut head.event, next))),
+            Some(next) => Ok(Some(std::mem::replace(&mut *head, Head::new(next, cursor)).event)),
             None => Ok(Some(PeekMut::pop(head).event)),
         }
     }

@@ -15,24 +15,39 @@ pub(super) struct SpillFile {
     file: File,
 }
 
-/// Writes a sorted stream to a temporary file.
-pub(super) fn write(
-    dir: Option<&Path>,
-    mut next: impl FnMut() -> io::Result<Option<TraceEvent>>,
-) -> io::Result<SpillFile> {
-    let mut file = temp_file(dir)?;
-    let mut frame = FrameBuilder::default();
-    while let Some(event) = next()? {
-        if frame.is_full() {
-            file.write_all(frame.finish())?;
-            frame.clear();
+/// Writes sorted events to a temporary file.
+pub(super) struct SpillWriter {
+    file: File,
+    frame: FrameBuilder,
+}
+
+impl SpillWriter {
+    pub(super) fn create(dir: Option<&Path>) -> io::Result<Self> {
+        Ok(Self { file: temp_file(dir)?, frame: FrameBuilder::default() })
+    }
+
+    pub(super) fn push(&mut self, event: &TraceEvent) -> io::Result<()> {
+        if self.frame.is_full() {
+            self.write_frame()?;
         }
-        frame.push(&event);
+        self.frame.push(event);
+        Ok(())
     }
-    if !frame.is_empty() {
-        file.write_all(frame.finish())?;
+
+    pub(super) fn finish(mut self) -> io::Result<SpillFile> {
+        self.write_frame()?;
+        Ok(SpillFile { file: self.file })
     }
-    Ok(SpillFile { file })
+
+    fn write_frame(&mut self) -> io::Result<()> {
+        if !self.frame.is_empty() {
+            for part in self.frame.finish() {
+                self.file.write_all(part)?;
+            }
+            self.frame.clear();
+        }
+        Ok(())
+    }
 }
 
 impl SpillFile {

@@ -72,6 +72,11 @@ impl Payload {
         Self { text, slots }
     }
 
+    /// Copies the payload's text out of its chunk.
+    pub fn detached(&self) -> Self {
+        Self { text: self.text.detached(), slots: self.slots }
+    }
+
     /// Returns where the fields that Runtrail reads stand in the text.
     pub fn slots(&self) -> &Slots {
         &self.slots

@@ -1,7 +1,6 @@
 //! Content that is held for open spans, within a budget.
 
-use std::collections::HashMap;
-
+use super::Map;
 use crate::json::{RawJson, push_string};
 use crate::span::Note;
 use crate::text::Text;
@@ -42,7 +41,7 @@ impl HeldBytes {
 #[derive(Debug, Default)]
 pub(super) struct Metadata {
     fields: Vec<Note>,
-    positions: HashMap<Text, usize>,
+    positions: Map<Text, usize>,
 }
 
 impl Metadata {

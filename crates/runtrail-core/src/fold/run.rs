@@ -3,9 +3,7 @@
 mod close;
 mod open;
 
-use std::collections::HashMap;
-
-use super::FoldLimits;
+use super::{FoldLimits, Map};
 use super::content::{HeldBytes, Metadata};
 use super::scope::{ScopeId, Scopes};
 use crate::event::{Annotation, EventKind, LlmUsage, MediaRef, OpYield, TraceEvent, View};
@@ -26,6 +24,7 @@ struct Slot {
     depth: u32,
     parent: Option<SpanIndex>,
     group: Option<SpanIndex>,
+    start_event_id: Option<Text>,
     open: Option<Box<Open>>,
 }
 
@@ -65,12 +64,13 @@ pub(super) struct RunFold {
     slots: Vec<Slot>,
     open_spans: usize,
     scopes: Scopes,
-    executions: HashMap<(Text, ScopeId), Executions>,
-    group_counts: HashMap<Text, u64>,
+    executions: Map<(Text, ScopeId), Executions>,
+    group_counts: Map<Text, u64>,
     /// The names of all groups so far; an op that runs in a closed one still names it.
-    group_names: HashMap<SpanIndex, Text>,
+    group_names: Map<SpanIndex, Text>,
     open_groups: Vec<SpanIndex>,
-    openers: HashMap<Text, SpanIndex>,
+    /// The openers by event id, from the first event on that refers to one.
+    openers: Option<Map<Text, SpanIndex>>,
     held: HeldBytes,
     metadata: Metadata,
     counts: Counts,
@@ -89,11 +89,11 @@ impl RunFold {
             slots: Vec::new(),
             open_spans: 0,
             scopes: Scopes::new(),
-            executions: HashMap::new(),
-            group_counts: HashMap::new(),
-            group_names: HashMap::new(),
+            executions: Map::default(),
+            group_counts: Map::default(),
+            group_names: Map::default(),
             open_groups: Vec::new(),
-            openers: HashMap::new(),
+            openers: None,
             held: HeldBytes::new(limits.max_held_bytes),
             metadata: Metadata::default(),
             counts: Counts::default(),
@@ -186,13 +186,19 @@ impl RunFold {
     }
 
     fn by_opener(&mut self, id: &str) -> Option<SpanIndex> {
-        match self.openers.get(id) {
-            Some(&index) => self.slots[index].open.is_some().then_some(index),
-            None => {
-                self.anomalies.unknown_references += 1;
-                None
-            }
-        }
+        let index = self.opener(id)?;
+        self.slots[index].open.is_some().then_some(index)
+    }
+
+    /// The span that an event id opened, be it closed since; counts an id that opened none.
+    fn opener(&mut self, id: &str) -> Option<SpanIndex> {
+        let openers = self.openers.get_or_insert_with(|| {
+            let ids = self.slots.iter().enumerate();
+            ids.filter_map(|(index, slot)| Some((slot.start_event_id.clone()?, index))).collect()
+        });
+        let found = openers.get(id).copied();
+        self.anomalies.unknown_references += u64::from(found.is_none());
+        found
     }
 
     fn by_name(&mut self, event: &TraceEvent) -> Option<SpanIndex> {
@@ -229,7 +235,7 @@ impl RunFold {
             open.held -= old.len();
             self.held.release(old.len());
         }
-        if let Some(value) = view.yielded {
+        if let Some(value) = view.yielded.filter(|_| self.limits.content) {
             yields.last_value = self.held.keep(value, &mut record.content_dropped);
             open.held += yields.last_value.as_ref().map_or(0, |kept| kept.len());
         }
@@ -244,6 +250,9 @@ impl RunFold {
         } else {
             self.open_groups.last().copied()
         };
+        if !self.limits.content {
+            return;
+        }
         let mut dropped = 0;
         let note = self.keep_note(event, view, &mut dropped);
         let Some(open) = target.and_then(|index| self.slots[index].open.as_deref_mut()) else {
@@ -300,6 +309,9 @@ impl RunFold {
 
     fn fold_media(&mut self, event: &TraceEvent, view: MediaRef<'_>) {
         let Some(index) = self.owner(event) else { return };
+        if !self.limits.content {
+            return;
+        }
         let Some(open) = self.slots[index].open.as_deref_mut() else { return };
         let mut keep = |value: Option<RawJson<'_>>| {
             let text = value.and_then(RawJson::as_str)?;

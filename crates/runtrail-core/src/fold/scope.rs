@@ -1,7 +1,6 @@
 //! The tree of scopes of a run: which ctx is inside which, and what is open there.
 
-use std::collections::HashMap;
-
+use super::Map;
 use crate::event::Ctx;
 use crate::text::Text;
 
@@ -23,13 +22,13 @@ pub(super) struct Scope {
 #[derive(Debug)]
 pub(super) struct Scopes {
     nodes: Vec<Scope>,
-    children: HashMap<(ScopeId, Text), ScopeId>,
+    children: Map<(ScopeId, Text), ScopeId>,
     last: (Ctx, ScopeId),
 }
 
 impl Scopes {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Scope::default()], children: HashMap::new(), last: (Ctx::default(), ROOT) }
+        Self { nodes: vec![Scope::default()], children: Map::default(), last: (Ctx::default(), ROOT) }
     }
 
     /// Finds the node of a path, making it where it is new.

@@ -166,7 +166,7 @@ fn content_beyond_the_limit_is_left_out_and_counted() {
     let line = |seq: u32, kind: &str, payload: &str| {
         format!(r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":"x","timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#)
     };
-    let mut fold = Fold::new("", FoldLimits { max_open_spans: 1, max_held_bytes: 8 });
+    let mut fold = Fold::new("", FoldLimits { max_open_spans: 1, max_held_bytes: 8, content: true });
     let (mut reader, mut spans) = (WireReader::default(), Vec::new());
     for (seq, kind, payload) in [
         (0, "op_start", r#"{"inputs":"123456"}"#),

@@ -18,7 +18,8 @@ impl RunFold {
         };
         self.end(&mut record, event, duration_ms);
         record.status = status;
-        record.outputs = view.outputs.map(|outputs| event.payload.share(outputs));
+        let outputs = view.outputs.filter(|_| self.limits.content);
+        record.outputs = outputs.map(|outputs| event.payload.share(outputs));
         record.error = view.error_info().map(|error| SpanError {
             kind: error.kind.map(|kind| Text::new(&*kind)),
             message: error.message.map(|message| Text::new(&*message)),
@@ -87,13 +88,13 @@ impl RunFold {
             let whole = record.missing != Some(MissingEnd::Start);
             whole.then(|| ended_at.millis_since(record.started_at))
         });
-        record.end_event_id = Some(event.event_id.detached());
+        record.end_event_id = Some(event.event_id.clone());
     }
 
     fn op_without_start(&mut self, event: &TraceEvent, duration_ms: Option<f64>) -> (SpanRecord, Option<SpanIndex>) {
         self.anomalies.op_end_without_start += 1;
-        let op_name = event.op_name.as_ref().map(Text::detached).unwrap_or_default();
         let scope = self.scopes.of(&event.ctx);
+        let op_name = self.known_name(event, scope);
         let place = self.place_op(&op_name, scope, None);
         let name = self.name_op(event, op_name, scope);
         let mut record = self.draft(event, name, &place);

@@ -23,13 +23,14 @@ impl RunFold {
         if !self.admits_another() {
             return;
         }
-        let op_name = event.op_name.as_ref().map(Text::detached).unwrap_or_default();
         let scope = self.scopes.of(&event.ctx);
+        let op_name = self.known_name(event, scope);
         let place = self.place_op(&op_name, scope, view.parent_id);
         let name = self.name_op(event, op_name.clone(), scope);
         let mut record = self.draft(event, name, &place);
         record.start_event_id = Some(event.event_id.detached());
-        record.inputs = view.inputs.and_then(|inputs| self.held.keep(inputs, &mut record.content_dropped));
+        let inputs = view.inputs.filter(|_| self.limits.content);
+        record.inputs = inputs.and_then(|inputs| self.held.keep(inputs, &mut record.content_dropped));
         let held = record.inputs.as_ref().map_or(0, |inputs| inputs.len());
         let index = self.open(record, &place, scope, Metadata::default(), held);
         self.scopes.get_mut(scope).open_ops.push(index);
@@ -45,7 +46,8 @@ impl RunFold {
         let mut record = self.draft(event, name, &place);
         record.start_event_id = Some(event.event_id.detached());
         let mut metadata = Metadata::default();
-        for (key, value) in event.payload.raw().as_object().into_iter().flatten() {
+        let fields = self.limits.content.then(|| event.payload.raw().as_object()).flatten();
+        for (key, value) in fields.into_iter().flatten() {
             if key == "name" || key == "parent_id" {
                 continue;
             }
@@ -67,6 +69,15 @@ impl RunFold {
         self.group_names.insert(index, label);
     }
 
+    /// The op's name, shared with its earlier executions in the scope.
+    pub(super) fn known_name(&self, event: &TraceEvent, scope: ScopeId) -> Text {
+        let name = event.op_name.clone().unwrap_or_default();
+        match self.executions.get_key_value(&(name.clone(), scope)) {
+            Some(((known, _), _)) => known.clone(),
+            None => name.detached(),
+        }
+    }
+
     fn admits_another(&mut self) -> bool {
         let admits = self.open_spans < self.limits.max_open_spans;
         self.anomalies.open_limit += u64::from(!admits);
@@ -82,14 +93,15 @@ impl RunFold {
         held: usize,
     ) -> SpanIndex {
         let index = self.slots.len();
-        if let Some(id) = &record.start_event_id {
-            self.openers.insert(id.clone(), index);
+        if let (Some(id), Some(openers)) = (&record.start_event_id, &mut self.openers) {
+            openers.insert(id.clone(), index);
         }
         self.slots.push(Slot {
             span_id: record.span_id,
             depth: record.depth,
             parent: place.parent,
             group: place.group,
+            start_event_id: record.start_event_id.clone(),
             open: Some(Box::new(Open { record, scope, metadata, held })),
         });
         self.open_spans += 1;
@@ -141,10 +153,7 @@ impl RunFold {
 
     pub(super) fn place_by_id(&mut self, parent_id: Option<RawJson<'_>>) -> Option<Place> {
         let id = parent_id.and_then(RawJson::as_str)?;
-        let Some(&parent) = self.openers.get(&*id) else {
-            self.anomalies.unknown_references += 1;
-            return None;
-        };
+        let parent = self.opener(&id)?;
         let slot = &self.slots[parent];
         let is_group = self.group_names.contains_key(&parent);
         let group = if is_group { Some(parent) } else { slot.group };

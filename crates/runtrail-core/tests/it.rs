@@ -1,0 +1,13 @@
+//! Tests of the fold on generated and recorded runs.
+
+mod it {
+    mod batches;
+    mod golden;
+    mod parents;
+    mod pairing;
+}
+
+#[test]
+fn no_file_of_this_folder_is_forgotten() {
+    runtrail_testkit::golden::assert_all_declared(env!("CARGO_MANIFEST_DIR"), include_str!("it.rs"));
+}

@@ -1,0 +1,91 @@
+//! Every opened span is handed out once, and what cannot be paired is counted.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use runtrail_core::event::EventKind;
+use runtrail_core::event::TraceEvent;
+use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::span::MissingEnd;
+use runtrail_testkit::fold::{FoldedRun, fold_runs};
+use runtrail_testkit::strategies;
+
+fn folded(events: &[TraceEvent]) -> FoldedRun {
+    fold_runs(events).remove(0)
+}
+
+/// The openers of a run, exact repeats left out.
+fn openers(events: &[TraceEvent]) -> BTreeSet<&str> {
+    let opens = |event: &&TraceEvent| matches!(event.kind, EventKind::OpStart | EventKind::GroupStart);
+    events.iter().filter(opens).map(|event| &*event.event_id).collect()
+}
+
+proptest! {
+    #[test]
+    fn every_opened_span_is_handed_out_once(events in strategies::run("r")) {
+        let FoldedRun { spans, summary } = folded(&events);
+        let anomalies = &summary.anomalies;
+        let ended_only = anomalies.op_end_without_start + anomalies.group_end_without_start;
+        prop_assert_eq!(openers(&events).len() as u64 + ended_only, spans.len() as u64);
+
+        let handed_out: Vec<_> = spans.iter().filter_map(|span| span.start_event_id.as_deref()).collect();
+        prop_assert_eq!(handed_out.len(), openers(&events).len());
+        prop_assert_eq!(handed_out.into_iter().collect::<BTreeSet<_>>(), openers(&events));
+
+        let ids: BTreeSet<_> = spans.iter().map(|span| span.span_id).chain([summary.span_id]).collect();
+        prop_assert_eq!(ids.len(), spans.len() + 1);
+    }
+
+    #[test]
+    fn the_summary_counts_the_spans(events in strategies::run("r")) {
+        let FoldedRun { spans, summary } = folded(&events);
+        let count = |wanted: &dyn Fn(&runtrail_core::span::SpanRecord) -> bool| {
+            spans.iter().filter(|span| wanted(span)).count() as u64
+        };
+        prop_assert_eq!(summary.ops, count(&|span| span.is_op()));
+        prop_assert_eq!(summary.groups, count(&|span| !span.is_op()));
+        let anomalies = &summary.anomalies;
+        let missing = |end, is_op| count(&|span| span.missing == Some(end) && span.is_op() == is_op);
+        prop_assert_eq!(anomalies.op_end_without_start, missing(MissingEnd::Start, true));
+        prop_assert_eq!(anomalies.op_start_without_end, missing(MissingEnd::End, true));
+        prop_assert_eq!(anomalies.group_end_without_start, missing(MissingEnd::Start, false));
+        prop_assert_eq!(anomalies.group_start_without_end, missing(MissingEnd::End, false));
+        let repeats = events.windows(2).filter(|pair| pair[0] == pair[1]).count();
+        prop_assert_eq!(anomalies.duplicates, repeats as u64);
+        prop_assert_eq!(summary.events + anomalies.duplicates, events.len() as u64);
+    }
+
+    #[test]
+    fn usage_adds_up_over_the_run(events in strategies::run("r")) {
+        let FoldedRun { spans, summary } = folded(&events);
+        let distinct: BTreeSet<_> = events.iter().filter(|e| e.kind == EventKind::LlmUsage).collect();
+        prop_assert_eq!(summary.usage.calls, distinct.len() as u64);
+        let of_ops: u64 = spans.iter().filter(|span| span.is_op()).map(|span| span.usage.calls).sum();
+        prop_assert!(of_ops <= summary.usage.calls);
+    }
+
+    #[test]
+    fn a_span_lies_within_the_run_in_time(events in strategies::run("r")) {
+        let FoldedRun { spans, summary } = folded(&events);
+        for span in &spans {
+            // Where only the end is known the start is derived, and may come before the run's.
+            prop_assert!(span.missing == Some(MissingEnd::Start) || span.started_at >= summary.started_at);
+            prop_assert!(span.started_at <= span.last_seen && span.last_seen <= summary.ended_at);
+            prop_assert!(span.ended_at.is_none_or(|ended| span.started_at <= ended));
+        }
+    }
+
+    #[test]
+    fn limits_count_what_they_leave_out(events in strategies::run("r"), open in 1..4_usize, held in 0..40_usize) {
+        let mut fold = Fold::new("", FoldLimits { max_open_spans: open, max_held_bytes: held });
+        let mut spans = Vec::new();
+        for event in &events {
+            fold.push(event, &mut spans);
+        }
+        let summary = fold.finish_run("r", &mut spans).unwrap();
+        let anomalies = &summary.anomalies;
+        let ended_only = anomalies.op_end_without_start + anomalies.group_end_without_start;
+        let admitted = openers(&events).len() as u64 - anomalies.open_limit;
+        prop_assert_eq!(admitted + ended_only, spans.len() as u64);
+    }
+}

@@ -1,0 +1,111 @@
+//! Threads that encode, within a limit of memory.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use parquet::errors::ParquetError;
+
+use super::{Encoded, Formats};
+use crate::error::LakeError;
+use crate::settings::Table;
+use crate::waiting::RowGroup;
+
+/// What encoding takes beside the rows: pages, dictionaries, and the encoded bytes.
+const OVERHEAD: usize = 12 << 20;
+
+/// A finished job: the memory it held, and its result.
+type Done = (usize, Table, Result<Encoded, ParquetError>);
+
+/// Encodes row groups, on its threads or, with one thread, on the caller's.
+pub(crate) struct EncodePool {
+    formats: Formats,
+    jobs: Option<Sender<(usize, RowGroup)>>,
+    done: Receiver<Done>,
+    threads: Vec<JoinHandle<()>>,
+    in_flight: usize,
+    memory: usize,
+    limit: usize,
+}
+
+impl EncodePool {
+    pub(crate) fn start(formats: Formats, threads: usize, limit: usize) -> Self {
+        let (jobs, queue) = channel::<(usize, RowGroup)>();
+        let (results, done) = channel();
+        let queue = Arc::new(Mutex::new(queue));
+        let threads = if threads > 1 { threads } else { 0 };
+        let threads = (0..threads)
+            .map(|_| {
+                let (formats, queue, results) = (formats.clone(), Arc::clone(&queue), results.clone());
+                std::thread::spawn(move || work(&formats, &queue, &results))
+            })
+            .collect();
+        Self { formats, jobs: Some(jobs), done, threads, in_flight: 0, memory: 0, limit }
+    }
+
+    /// Begins to encode a row group; hands out those that are done meanwhile, in any order.
+    /// Waits while too much is being encoded.
+    pub(crate) fn submit(
+        &mut self,
+        group: RowGroup,
+        mut take: impl FnMut(Encoded) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
+        if self.threads.is_empty() {
+            let table = group.key.table;
+            let encoded = self.formats.of(table).encode(group);
+            return take(encoded.map_err(|source| LakeError::Encode { table: table.as_str(), source })?);
+        }
+        let memory = group.memory() + OVERHEAD;
+        // One job may be ready beyond those that run, so that no thread waits for the caller.
+        while self.in_flight > 0
+            && (self.memory + memory > self.limit || self.in_flight > self.threads.len())
+        {
+            take(self.wait()?)?;
+        }
+        if let Some(jobs) = &self.jobs {
+            jobs.send((memory, group)).map_err(|_| LakeError::ThreadLost)?;
+        }
+        self.in_flight += 1;
+        self.memory += memory;
+        Ok(())
+    }
+
+    /// Waits for everything that is being encoded.
+    pub(crate) fn drain(&mut self, mut take: impl FnMut(Encoded) -> Result<(), LakeError>) -> Result<(), LakeError> {
+        while self.in_flight > 0 {
+            take(self.wait()?)?;
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<Encoded, LakeError> {
+        let (memory, table, encoded) = self.done.recv().map_err(|_| LakeError::ThreadLost)?;
+        self.in_flight -= 1;
+        self.memory -= memory;
+        encoded.map_err(|source| LakeError::Encode { table: table.as_str(), source })
+    }
+}
+
+fn work(formats: &Formats, queue: &Mutex<Receiver<(usize, RowGroup)>>, results: &Sender<Done>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok((memory, group)) = job else { return };
+        let table = group.key.table;
+        let encode = std::panic::AssertUnwindSafe(|| formats.of(table).encode(group));
+        // A job whose thread vanished would be waited for without end.
+        let encoded = std::panic::catch_unwind(encode)
+            .unwrap_or_else(|_| Err(ParquetError::General("encoding panicked".to_owned())));
+        if results.send((memory, table, encoded)).is_err() {
+            return;
+        }
+    }
+}
+
+impl Drop for EncodePool {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! The exporter.
+
+mod build;
+mod parts;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use runtrail_core::event::{Ctx, TraceEvent};
+use runtrail_core::export::{Batch, ExportError, Exporter};
+use runtrail_core::fold::Fold;
+use runtrail_core::span::{RunSummary, RunTotals, SpanRecord};
+use runtrail_core::time::Timestamp;
+use serde::Serialize;
+
+pub use build::LakeBuilder;
+use parts::Parts;
+
+use crate::commit::CommitRecord;
+use crate::encode::EncodePool;
+use crate::error::LakeError;
+use crate::partition::PartitionKey;
+use crate::rows::{Misfits, RowBuilder, push_event, push_group, push_op, push_run};
+use crate::settings::{Partition, Table, Tables};
+use crate::store::Store;
+use crate::waiting::Waiting;
+use crate::work::WorkDir;
+
+/// A file that an export made visible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LakeFile {
+    /// Its table.
+    pub table: Table,
+    /// Its path within the lake.
+    pub path: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// One source of an export, for the lake's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceInfo {
+    /// The source's name: a path, a URL, `-`.
+    pub name: String,
+    /// Its stored size in bytes; 0 where it is not known.
+    pub bytes: u64,
+}
+
+/// What an export came to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct LakeReport {
+    /// The files that the lake holds because of it, by path.
+    pub files: Vec<LakeFile>,
+    /// Events taken.
+    pub events: u64,
+    /// What the runs come to.
+    pub totals: RunTotals,
+    /// Payload values that did not fit their column and are null there, by column; `payload` has them.
+    pub misfits: BTreeMap<String, u64>,
+    /// The quarantine file within the lake.
+    pub quarantine: Option<String>,
+    /// The export's record in the lake's log.
+    pub record: Option<String>,
+}
+
+/// Gives an export's report once it is closed.
+#[derive(Debug, Clone, Default)]
+pub struct LakeReportHandle(Arc<OnceLock<LakeReport>>);
+
+impl LakeReportHandle {
+    /// Returns the report; `None` until the exporter has been closed.
+    pub fn get(&self) -> Option<LakeReport> {
+        self.0.get().cloned()
+    }
+}
+
+/// Writes events, ops, groups and runs as the tables of a lake.
+///
+/// Rows become visible when their file is complete: when it has reached its target size, or on
+/// [`Exporter::close`].
+pub struct Lake {
+    tables: Tables,
+    partition: Partition,
+    store: Arc<Store>,
+    work: WorkDir,
+    waiting: Waiting,
+    pool: EncodePool,
+    parts: Parts,
+    fold: Fold,
+    spans: Vec<SpanRecord>,
+    ctx_path: (Ctx, String),
+    sources: Vec<SourceInfo>,
+    quarantine: Option<(PathBuf, BTreeMap<String, u64>)>,
+    events: u64,
+    totals: RunTotals,
+    misfits: Misfits,
+    report: LakeReportHandle,
+}
+
+impl Lake {
+    /// Begins a lake in a folder on local disk; the folder is created when the lake is opened.
+    pub fn local(dir: impl Into<PathBuf>) -> LakeBuilder {
+        LakeBuilder::local(dir.into())
+    }
+
+    /// Begins a lake in an object store, below a prefix. Files are staged on local disk.
+    pub fn object_store(store: Arc<dyn object_store::ObjectStore>, prefix: impl Into<String>) -> LakeBuilder {
+        LakeBuilder::object_store(store, prefix.into())
+    }
+
+    /// Returns the folder that the export stages its files in, for the caller's temporary files.
+    /// It is on the lake's own disk where the lake is local, and goes away with the export.
+    pub fn temp_dir(&self) -> &Path {
+        self.work.path()
+    }
+
+    /// Hands over a complete file of what was not exported, and how much by reason.
+    /// It is published with the export and named in its record.
+    pub fn set_quarantine(&mut self, staged: PathBuf, rejects: BTreeMap<String, u64>) {
+        self.quarantine = Some((staged, rejects));
+    }
+
+    /// Returns a handle to the report of the export.
+    pub fn report(&self) -> LakeReportHandle {
+        self.report.clone()
+    }
+
+    fn push(&mut self, table: Table, at: Timestamp, row: impl FnOnce(&mut RowBuilder)) -> Result<(), LakeError> {
+        let key = PartitionKey::of(table, self.partition, at);
+        if let Some(group) = self.waiting.push(key, row)? {
+            self.pool.submit(group, |encoded| self.parts.append(encoded))?;
+        }
+        Ok(())
+    }
+
+    fn take_event(&mut self, event: &TraceEvent) -> Result<(), LakeError> {
+        self.events += 1;
+        if self.tables.contains(Table::Events) {
+            if self.ctx_path.0 != event.ctx {
+                self.ctx_path = (event.ctx.clone(), event.ctx.path());
+            }
+            let path = std::mem::take(&mut self.ctx_path.1);
+            let mut misfits = std::mem::take(&mut self.misfits);
+            let pushed = self.push(Table::Events, event.timestamp, |rows| push_event(rows, event, &path, &mut misfits));
+            (self.ctx_path.1, self.misfits) = (path, misfits);
+            pushed?;
+        }
+        self.fold.push(event, &mut self.spans);
+        self.take_spans()
+    }
+
+    fn take_spans(&mut self) -> Result<(), LakeError> {
+        if self.spans.is_empty() {
+            return Ok(());
+        }
+        let mut spans = std::mem::take(&mut self.spans);
+        for span in spans.drain(..) {
+            let table = if span.is_op() { Table::Ops } else { Table::Groups };
+            if !self.tables.contains(table) {
+                continue;
+            }
+            self.push(table, span.started_at, |rows| match table {
+                Table::Ops => push_op(rows, &span),
+                _ => push_group(rows, &span),
+            })?;
+        }
+        self.spans = spans;
+        Ok(())
+    }
+
+    fn finish_run(&mut self, request_id: &str) -> Result<(), LakeError> {
+        let Some(run) = self.fold.finish_run(request_id, &mut self.spans) else { return Ok(()) };
+        self.take_spans()?;
+        self.take_run(&run)
+    }
+
+    fn take_run(&mut self, run: &RunSummary) -> Result<(), LakeError> {
+        self.totals.add(run);
+        if self.tables.contains(Table::Runs) {
+            self.push(Table::Runs, run.started_at, |rows| push_run(rows, run))?;
+        }
+        Ok(())
+    }
+
+    fn take_batch(&mut self, batch: &Batch) -> Result<(), LakeError> {
+        for (events, ended) in batch.stretches() {
+            for event in events {
+                self.take_event(event)?;
+            }
+            if let Some(request_id) = ended {
+                self.finish_run(request_id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Encodes what still waits, ends every file, publishes, and records the export.
+    fn finish(&mut self) -> Result<(), LakeError> {
+        for run in self.fold.open_runs() {
+            self.finish_run(&run)?;
+        }
+        for key in self.waiting.partitions() {
+            if let Some(group) = self.waiting.take(key)? {
+                self.parts.expect(key, self.waiting.given(key));
+                self.pool.submit(group, |encoded| self.parts.append(encoded))?;
+            }
+        }
+        self.pool.drain(|encoded| self.parts.append(encoded))?;
+        let files = self.parts.finish()?;
+        let (quarantine, rejects) = self.publish_quarantine()?;
+        let record = CommitRecord {
+            events: self.events,
+            runs: self.totals.runs,
+            quarantine: quarantine.as_deref(),
+            ..CommitRecord::new(&self.sources, &files, &rejects)
+        };
+        let record = record.append(&self.store, self.work.path())?;
+        let report = LakeReport {
+            files,
+            events: self.events,
+            totals: std::mem::take(&mut self.totals),
+            misfits: std::mem::take(&mut self.misfits),
+            quarantine,
+            record: Some(record),
+        };
+        // Only one close can be, since it consumes the exporter.
+        let _ = self.report.0.set(report);
+        Ok(())
+    }
+
+    fn publish_quarantine(&mut self) -> Result<(Option<String>, BTreeMap<String, u64>), LakeError> {
+        let Some((staged, rejects)) = self.quarantine.take() else { return Ok((None, BTreeMap::new())) };
+        let mut hasher = blake3::Hasher::new();
+        let hashed = std::fs::File::open(&staged).and_then(|file| hasher.update_reader(file).map(|_| ()));
+        hashed.map_err(|source| LakeError::Write { path: staged.clone(), source })?;
+        let path = format!("_runtrail/quarantine/{}.jsonl", &hasher.finalize().to_hex()[..32]);
+        self.store.publish(&staged, &path)?;
+        Ok((Some(path), rejects))
+    }
+}
+
+impl Exporter for Lake {
+    fn name(&self) -> &str {
+        "parquet"
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        self.take_batch(batch).map_err(ExportError::from)
+    }
+
+    /// Waits until everything that is being encoded is written to its staged file. Row groups in
+    /// progress stay in progress: cutting them short would make small files of a lake.
+    fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
+        self.pool.drain(|encoded| self.parts.append(encoded)).map_err(ExportError::from)
+    }
+
+    fn close(mut self: Box<Self>, _deadline: Instant) -> Result<(), ExportError> {
+        self.finish().map_err(ExportError::from)
+    }
+}

@@ -1,0 +1,118 @@
+//! Opening a lake.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::ObjectStore;
+use runtrail_core::event::Ctx;
+use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::span::RunTotals;
+
+use super::{Lake, LakeReportHandle, Parts, SourceInfo};
+use crate::encode::{EncodePool, Formats};
+use crate::error::LakeError;
+use crate::rows::Misfits;
+use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
+use crate::store::Store;
+use crate::waiting::Waiting;
+use crate::work::WorkDir;
+
+/// Where a lake is to be.
+enum Destination {
+    Local(PathBuf),
+    Object(Arc<dyn ObjectStore>, String),
+}
+
+/// Makes a [`Lake`].
+pub struct LakeBuilder {
+    destination: Destination,
+    tables: Tables,
+    partition: Partition,
+    settings: LakeSettings,
+    sources: Vec<SourceInfo>,
+}
+
+impl LakeBuilder {
+    pub(super) fn local(dir: PathBuf) -> Self {
+        Self::new(Destination::Local(dir))
+    }
+
+    pub(super) fn object_store(store: Arc<dyn ObjectStore>, prefix: String) -> Self {
+        Self::new(Destination::Object(store, prefix))
+    }
+
+    fn new(destination: Destination) -> Self {
+        Self {
+            destination,
+            tables: Tables::default(),
+            partition: Partition::default(),
+            settings: LakeSettings::default(),
+            sources: Vec::new(),
+        }
+    }
+
+    /// Sets the tables to write; all by default.
+    pub fn tables(mut self, tables: Tables) -> Self {
+        self.tables = tables;
+        self
+    }
+
+    /// Sets the layout of folders; by date by default.
+    pub fn partition(mut self, partition: Partition) -> Self {
+        self.partition = partition;
+        self
+    }
+
+    /// Sets how the lake is written.
+    pub fn settings(mut self, settings: LakeSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Names the sources of the export, for the lake's log.
+    pub fn sources(mut self, sources: Vec<SourceInfo>) -> Self {
+        self.sources = sources;
+        self
+    }
+
+    /// Opens the lake: makes its folders and removes what killed exports left behind.
+    pub fn open(self) -> Result<Lake, LakeError> {
+        let settings = self.settings;
+        if settings.memory < MIN_MEMORY {
+            return Err(LakeError::TooLittleMemory { given: settings.memory });
+        }
+        let (store, staging) = match self.destination {
+            Destination::Local(root) => (Store::local(&root)?, root.join("_runtrail/tmp")),
+            Destination::Object(store, prefix) => {
+                (Store::object(store, &prefix)?, std::env::temp_dir().join("runtrail"))
+            }
+        };
+        let store = Arc::new(store);
+        let work = WorkDir::create(&staging)?;
+        let formats = Formats::new(&settings).map_err(|source| LakeError::Encode { table: "all", source })?;
+        // A third for rows that wait, the rest for row groups that are being encoded.
+        let waiting = Waiting::new(&settings, settings.memory / 3, work.path());
+        let pool = EncodePool::start(formats.clone(), settings.threads, settings.memory - settings.memory / 3);
+        let parts = Parts::new(formats, Arc::clone(&store), settings.target_file_size, work.path());
+        // Without the tables that show content there is no reason to hold any.
+        let limits = FoldLimits { content: self.tables.need_spans(), ..FoldLimits::default() };
+        Ok(Lake {
+            tables: self.tables,
+            partition: self.partition,
+            store,
+            work,
+            waiting,
+            pool,
+            parts,
+            fold: Fold::new("", limits),
+            spans: Vec::new(),
+            ctx_path: (Ctx::default(), String::new()),
+            sources: self.sources,
+            quarantine: None,
+            events: 0,
+            totals: RunTotals::default(),
+            misfits: Misfits::new(),
+            report: LakeReportHandle::default(),
+        })
+    }
+}

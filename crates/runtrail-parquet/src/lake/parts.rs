@@ -1,0 +1,85 @@
+//! The files in progress, one per partition.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::LakeFile;
+use crate::encode::{Encoded, Formats};
+use crate::error::LakeError;
+use crate::part::PartFile;
+use crate::partition::PartitionKey;
+use crate::store::Store;
+
+#[derive(Default)]
+struct Progress {
+    /// Row groups that are encoded before those in front of them.
+    early: BTreeMap<u64, Encoded>,
+    next_index: u64,
+    /// How many row groups there will be, once that is known.
+    expected: Option<u64>,
+    file: Option<PartFile>,
+    ordinal: u32,
+}
+
+/// Appends row groups to files in their order, and publishes files as they become complete.
+pub(super) struct Parts {
+    formats: Formats,
+    store: Arc<Store>,
+    target_file_size: u64,
+    dir: PathBuf,
+    partitions: BTreeMap<PartitionKey, Progress>,
+    published: Vec<LakeFile>,
+}
+
+impl Parts {
+    pub(super) fn new(formats: Formats, store: Arc<Store>, target_file_size: u64, dir: &Path) -> Self {
+        let (partitions, published) = (BTreeMap::new(), Vec::new());
+        Self { formats, store, target_file_size, dir: dir.to_owned(), partitions, published }
+    }
+
+    /// Says how many row groups a partition has in all, so that its file ends with the last.
+    pub(super) fn expect(&mut self, key: PartitionKey, row_groups: u64) {
+        self.partitions.entry(key).or_default().expected = Some(row_groups);
+    }
+
+    /// Takes a row group; it is written when all before it are.
+    pub(super) fn append(&mut self, encoded: Encoded) -> Result<(), LakeError> {
+        let key = encoded.key;
+        let progress = self.partitions.entry(key).or_default();
+        progress.early.insert(encoded.index, encoded);
+        while let Some(encoded) = progress.early.remove(&progress.next_index) {
+            progress.next_index += 1;
+            let mut file = match progress.file.take() {
+                Some(file) => file,
+                None => PartFile::create(key, progress.ordinal, self.formats.of(key.table), &self.dir)?,
+            };
+            file.append(encoded)?;
+            if file.bytes() >= self.target_file_size || progress.expected == Some(progress.next_index) {
+                progress.ordinal += 1;
+                publish(&self.store, file, &mut self.published)?;
+            } else {
+                progress.file = Some(file);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the files that are left and gives all, in the order of their paths.
+    pub(super) fn finish(&mut self) -> Result<Vec<LakeFile>, LakeError> {
+        for progress in self.partitions.values_mut() {
+            if let Some(file) = progress.file.take() {
+                publish(&self.store, file, &mut self.published)?;
+            }
+        }
+        self.published.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        Ok(std::mem::take(&mut self.published))
+    }
+}
+
+fn publish(store: &Store, file: PartFile, published: &mut Vec<LakeFile>) -> Result<(), LakeError> {
+    let part = file.finish()?;
+    store.publish(&part.staged, &part.path)?;
+    published.push(LakeFile { table: part.key.table, path: part.path, rows: part.rows, bytes: part.bytes });
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! Rows that wait until their row group is full.
+//!
+//! A row group is cut by rows and bytes alone, so that the same rows give the same row groups
+//! whatever the memory. Rows that do not fit in memory wait in one temporary file.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use arrow::ipc::reader::StreamReader;
+use arrow::ipc::writer::StreamWriter;
+
+use crate::error::LakeError;
+use crate::partition::PartitionKey;
+use crate::rows::RowBuilder;
+use crate::settings::LakeSettings;
+
+/// Rows are made columns of about this many bytes at a time.
+const BATCH_BYTES: usize = 1 << 20;
+const BATCH_ROWS: usize = 8192;
+
+/// The rows of one row group, ready to be encoded.
+pub(crate) struct RowGroup {
+    pub(crate) key: PartitionKey,
+    /// Its number within its partition, from 0.
+    pub(crate) index: u64,
+    pub(crate) batches: Vec<RecordBatch>,
+}
+
+impl RowGroup {
+    /// Bytes of memory that the rows take.
+    pub(crate) fn memory(&self) -> usize {
+        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
+    }
+}
+
+#[derive(Default)]
+struct Pending {
+    builder: Option<RowBuilder>,
+    batches: Vec<RecordBatch>,
+    batch_memory: usize,
+    parked: Vec<Extent>,
+    rows: usize,
+    bytes: usize,
+    next_index: u64,
+}
+
+/// Where parked rows stand in the temporary file.
+#[derive(Clone, Copy)]
+struct Extent {
+    start: u64,
+    len: u64,
+}
+
+impl Pending {
+    fn memory(&self) -> usize {
+        self.batch_memory + self.builder.as_ref().map_or(0, RowBuilder::bytes)
+    }
+
+    fn finish_batch(&mut self) -> Result<(), ArrowError> {
+        if let Some(builder) = &mut self.builder
+            && builder.rows() > 0
+        {
+            let batch = builder.finish()?;
+            self.batch_memory += batch.get_array_memory_size();
+            self.batches.push(batch);
+        }
+        Ok(())
+    }
+}
+
+/// All rows that wait.
+pub(crate) struct Waiting {
+    partitions: BTreeMap<PartitionKey, Pending>,
+    memory: usize,
+    limit: usize,
+    row_group_rows: usize,
+    row_group_bytes: usize,
+    dir: PathBuf,
+    file: Option<File>,
+    file_end: u64,
+}
+
+impl Waiting {
+    pub(crate) fn new(settings: &LakeSettings, limit: usize, dir: &Path) -> Self {
+        Self {
+            partitions: BTreeMap::new(),
+            memory: 0,
+            limit,
+            row_group_rows: settings.row_group_rows.max(1),
+            row_group_bytes: settings.row_group_bytes.max(1),
+            dir: dir.to_owned(),
+            file: None,
+            file_end: 0,
+        }
+    }
+
+    /// Adds a row to its partition; gives the row group that is full with it.
+    pub(crate) fn push(
+        &mut self,
+        key: PartitionKey,
+        push: impl FnOnce(&mut RowBuilder),
+    ) -> Result<Option<RowGroup>, LakeError> {
+        let pending = self.partitions.entry(key).or_default();
+        let before = pending.memory();
+        let builder = pending.builder.get_or_insert_with(|| RowBuilder::new(key.table));
+        let bytes_before = builder.bytes();
+        push(builder);
+        pending.rows += 1;
+        pending.bytes += builder.bytes() - bytes_before;
+        if builder.bytes() >= BATCH_BYTES || builder.rows() >= BATCH_ROWS {
+            pending.finish_batch().map_err(|e| encode_error(key, e))?;
+        }
+        self.memory = self.memory + pending.memory() - before;
+        if pending.rows >= self.row_group_rows || pending.bytes >= self.row_group_bytes {
+            return self.take(key);
+        }
+        if self.memory > self.limit {
+            self.park_largest()?;
+        }
+        Ok(None)
+    }
+
+    /// The partitions that have rows waiting, or have had any, and how many row groups each has given.
+    pub(crate) fn partitions(&self) -> Vec<PartitionKey> {
+        self.partitions.keys().copied().collect()
+    }
+
+    /// Gives the rows that wait in a partition, as its next row group.
+    pub(crate) fn take(&mut self, key: PartitionKey) -> Result<Option<RowGroup>, LakeError> {
+        let Some(pending) = self.partitions.get_mut(&key) else { return Ok(None) };
+        if pending.rows == 0 {
+            return Ok(None);
+        }
+        let before = pending.memory();
+        pending.finish_batch().map_err(|e| encode_error(key, e))?;
+        let parked = std::mem::take(&mut pending.parked);
+        let in_memory = std::mem::take(&mut pending.batches);
+        let index = pending.next_index;
+        *pending = Pending { next_index: index + 1, builder: pending.builder.take(), ..Pending::default() };
+        self.memory -= before;
+        let mut batches = Vec::new();
+        for extent in parked {
+            self.read_back(extent, &mut batches).map_err(|source| self.temp_error(source))?;
+        }
+        batches.extend(in_memory);
+        Ok(Some(RowGroup { key, index, batches }))
+    }
+
+    /// Returns the number of row groups that a partition has given.
+    pub(crate) fn given(&self, key: PartitionKey) -> u64 {
+        self.partitions.get(&key).map_or(0, |pending| pending.next_index)
+    }
+
+    /// Moves the largest waiting partitions to the temporary file until half the limit is free.
+    fn park_largest(&mut self) -> Result<(), LakeError> {
+        let mut sizes: Vec<_> = self.partitions.iter().map(|(key, pending)| (pending.memory(), *key)).collect();
+        sizes.sort_unstable();
+        while self.memory > self.limit / 2
+            && let Some((size, key)) = sizes.pop()
+            && size > 0
+        {
+            self.park(key)?;
+        }
+        Ok(())
+    }
+
+    fn park(&mut self, key: PartitionKey) -> Result<(), LakeError> {
+        let Some(pending) = self.partitions.get_mut(&key) else { return Ok(()) };
+        let before = pending.memory();
+        pending.finish_batch().map_err(|e| encode_error(key, e))?;
+        // An idle builder keeps its buffers' capacity; a partition may stay idle for good.
+        pending.builder = None;
+        let batches = std::mem::take(&mut pending.batches);
+        pending.batch_memory = 0;
+        self.memory -= before;
+        for batch in batches {
+            let extent = self.write_out(&batch).map_err(|source| self.temp_error(source))?;
+            if let Some(pending) = self.partitions.get_mut(&key) {
+                pending.parked.push(extent);
+            }
+        }
+        Ok(())
+    }
+
+    fn write_out(&mut self, batch: &RecordBatch) -> io::Result<Extent> {
+        let mut bytes = Vec::with_capacity(batch.get_array_memory_size() + 4096);
+        let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(io::Error::other)?;
+        writer.write(batch).and_then(|()| writer.finish()).map_err(io::Error::other)?;
+        drop(writer);
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => self.file.insert(tempfile::tempfile_in(&self.dir)?),
+        };
+        file.seek(SeekFrom::Start(self.file_end))?;
+        file.write_all(&bytes)?;
+        let extent = Extent { start: self.file_end, len: bytes.len() as u64 };
+        self.file_end += extent.len;
+        Ok(extent)
+    }
+
+    fn read_back(&mut self, extent: Extent, batches: &mut Vec<RecordBatch>) -> io::Result<()> {
+        let file = self.file.as_mut().ok_or_else(|| io::Error::other("the temporary file is gone"))?;
+        let mut bytes = vec![0; extent.len as usize];
+        file.seek(SeekFrom::Start(extent.start))?;
+        file.read_exact(&mut bytes)?;
+        for batch in StreamReader::try_new(Cursor::new(bytes), None).map_err(io::Error::other)? {
+            batches.push(batch.map_err(io::Error::other)?);
+        }
+        Ok(())
+    }
+
+    fn temp_error(&self, source: io::Error) -> LakeError {
+        LakeError::Temp { path: self.dir.clone(), source }
+    }
+}
+
+fn encode_error(key: PartitionKey, source: ArrowError) -> LakeError {
+    LakeError::Encode { table: key.table.as_str(), source: source.into() }
+}
