@@ -1,13 +1,17 @@
 //! Tests of the fold on generated and recorded runs.
 
+#[cfg(test)]
 mod it {
     mod batches;
     mod golden;
-    mod parents;
     mod pairing;
+    mod parents;
 }
 
 #[test]
 fn no_file_of_this_folder_is_forgotten() {
-    runtrail_testkit::golden::assert_all_declared(env!("CARGO_MANIFEST_DIR"), include_str!("it.rs"));
+    runtrail_testkit::golden::assert_all_declared(
+        env!("CARGO_MANIFEST_DIR"),
+        include_str!("it.rs"),
+    );
 }

@@ -131,10 +131,17 @@ impl Lake {
 
     fn push(&mut self, table: Table, at: Timestamp, row: impl FnOnce(&mut RowBuilder)) -> Result<(), LakeError> {
         let key = PartitionKey::of(table, self.partition, at);
-        if let Some(group) = self.waiting.push(key, row)? {
-            self.pool.submit(group, |encoded| self.parts.append(encoded))?;
+        if self.waiting.push(key, row)? { self.encode(key) } else { Ok(()) }
+    }
+
+    /// Sends the rows that wait in a partition to be encoded, once there is room for them.
+    fn encode(&mut self, key: PartitionKey) -> Result<(), LakeError> {
+        let size = self.waiting.size(key);
+        let memory = self.pool.make_room(key.table, size, |encoded| self.parts.append(encoded))?;
+        match self.waiting.take(key)? {
+            Some(group) => self.pool.submit(group, memory, |encoded| self.parts.append(encoded)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn take_event(&mut self, event: &TraceEvent) -> Result<(), LakeError> {
@@ -204,10 +211,8 @@ impl Lake {
             self.finish_run(&run)?;
         }
         for key in self.waiting.partitions() {
-            if let Some(group) = self.waiting.take(key)? {
-                self.parts.expect(key, self.waiting.given(key));
-                self.pool.submit(group, |encoded| self.parts.append(encoded))?;
-            }
+            self.parts.expect(key, self.waiting.row_groups(key));
+            self.encode(key)?;
         }
         self.pool.drain(|encoded| self.parts.append(encoded))?;
         let files = self.parts.finish()?;

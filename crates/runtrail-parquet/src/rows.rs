@@ -20,7 +20,7 @@ use crate::schema::{Kind, arrow_schema, columns, list_element};
 use crate::settings::Table;
 
 /// What a row costs beside its text: fixed-size values, offsets and validity.
-const ROW_OVERHEAD: usize = 160;
+const ROW_OVERHEAD: usize = 64;
 
 enum ColumnBuilder {
     Text(StringBuilder),

@@ -138,6 +138,9 @@ const RUNS: &[Column] = &[
 /// Columns of user content: long, unlike each other, and never compared by readers.
 pub(crate) const CONTENT: &[&str] = &["payload", "extra", "inputs", "outputs", "annotations", "metadata"];
 
+/// Columns of integers that mostly rise from row to row.
+pub(crate) const RISING: &[&str] = &["seq", "yield_index"];
+
 /// Columns of identifiers that hardly repeat.
 pub(crate) const UNIQUE: &[&str] =
     &["event_id", "span_id", "parent_span_id", "start_event_id", "end_event_id"];

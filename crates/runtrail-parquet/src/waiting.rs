@@ -30,13 +30,6 @@ pub(crate) struct RowGroup {
     pub(crate) batches: Vec<RecordBatch>,
 }
 
-impl RowGroup {
-    /// Bytes of memory that the rows take.
-    pub(crate) fn memory(&self) -> usize {
-        self.batches.iter().map(RecordBatch::get_array_memory_size).sum()
-    }
-}
-
 #[derive(Default)]
 struct Pending {
     builder: Option<RowBuilder>,
@@ -98,12 +91,12 @@ impl Waiting {
         }
     }
 
-    /// Adds a row to its partition; gives the row group that is full with it.
+    /// Adds a row to its partition; whether its row group is full with it, and to be taken.
     pub(crate) fn push(
         &mut self,
         key: PartitionKey,
         push: impl FnOnce(&mut RowBuilder),
-    ) -> Result<Option<RowGroup>, LakeError> {
+    ) -> Result<bool, LakeError> {
         let pending = self.partitions.entry(key).or_default();
         let before = pending.memory();
         let builder = pending.builder.get_or_insert_with(|| RowBuilder::new(key.table));
@@ -116,12 +109,20 @@ impl Waiting {
         }
         self.memory = self.memory + pending.memory() - before;
         if pending.rows >= self.row_group_rows || pending.bytes >= self.row_group_bytes {
-            return self.take(key);
+            return Ok(true);
         }
         if self.memory > self.limit {
             self.park_largest()?;
         }
-        Ok(None)
+        Ok(false)
+    }
+
+    /// Bytes of memory that a partition's rows will take once they are taken.
+    pub(crate) fn size(&self, key: PartitionKey) -> usize {
+        self.partitions.get(&key).map_or(0, |pending| {
+            let parked: u64 = pending.parked.iter().map(|extent| extent.len).sum();
+            pending.memory() + parked as usize
+        })
     }
 
     /// The partitions that have rows waiting, or have had any, and how many row groups each has given.
@@ -150,9 +151,9 @@ impl Waiting {
         Ok(Some(RowGroup { key, index, batches }))
     }
 
-    /// Returns the number of row groups that a partition has given.
-    pub(crate) fn given(&self, key: PartitionKey) -> u64 {
-        self.partitions.get(&key).map_or(0, |pending| pending.next_index)
+    /// Returns how many row groups a partition will have given when what waits is taken too.
+    pub(crate) fn row_groups(&self, key: PartitionKey) -> u64 {
+        self.partitions.get(&key).map_or(0, |pending| pending.next_index + u64::from(pending.rows > 0))
     }
 
     /// Moves the largest waiting partitions to the temporary file until half the limit is free.

@@ -37,10 +37,11 @@ struct Open {
     held: usize,
 }
 
-/// The executions of one op name in one scope.
+/// The executions of one op name in one scope, or the groups of one name.
 #[derive(Debug, Default)]
 struct Executions {
     count: u64,
+    /// In the order of their starts; the last one is open, others may have closed.
     open: Vec<SpanIndex>,
 }
 
@@ -65,9 +66,11 @@ pub(super) struct RunFold {
     open_spans: usize,
     scopes: Scopes,
     executions: Map<(Text, ScopeId), Executions>,
-    group_counts: Map<Text, u64>,
+    /// The groups of each name.
+    groups: Map<Text, Executions>,
     /// The names of all groups so far; an op that runs in a closed one still names it.
     group_names: Map<SpanIndex, Text>,
+    /// As [`Executions::open`], of all names.
     open_groups: Vec<SpanIndex>,
     /// The openers by event id, from the first event on that refers to one.
     openers: Option<Map<Text, SpanIndex>>,
@@ -90,7 +93,7 @@ impl RunFold {
             open_spans: 0,
             scopes: Scopes::new(),
             executions: Map::default(),
-            group_counts: Map::default(),
+            groups: Map::default(),
             group_names: Map::default(),
             open_groups: Vec::new(),
             openers: None,
@@ -250,6 +253,9 @@ impl RunFold {
         } else {
             self.open_groups.last().copied()
         };
+        if let Some(open) = target.and_then(|index| self.open_mut(index)) {
+            open.record.last_seen = open.record.last_seen.max(event.timestamp);
+        }
         if !self.limits.content {
             return;
         }
@@ -265,7 +271,6 @@ impl RunFold {
             }
             return;
         };
-        open.record.last_seen = open.record.last_seen.max(event.timestamp);
         open.record.content_dropped += dropped;
         let Some(note) = note else { return };
         open.held += note.key.len() + note.value.len();

@@ -15,7 +15,7 @@ pub(super) struct Scope {
     pub(super) parent: Option<ScopeId>,
     /// The generator whose yield introduced this path.
     pub(super) introduced_by: Option<usize>,
-    /// The ops open here, in the order of their starts.
+    /// The ops open here, in the order of their starts; the last one is open, others may have closed.
     pub(super) open_ops: Vec<usize>,
 }
 

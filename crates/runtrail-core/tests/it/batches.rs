@@ -30,8 +30,18 @@ fn in_one_batch(events: &[TraceEvent]) -> Folded {
 }
 
 fn of_run(folded: &Folded, request_id: &str) -> Folded {
-    let spans = folded.0.iter().filter(|span| span.request_id == *request_id).cloned().collect();
-    let runs = folded.1.iter().filter(|run| run.request_id == *request_id).cloned().collect();
+    let spans = folded
+        .0
+        .iter()
+        .filter(|span| span.request_id == *request_id)
+        .cloned()
+        .collect();
+    let runs = folded
+        .1
+        .iter()
+        .filter(|run| run.request_id == *request_id)
+        .cloned()
+        .collect();
     (spans, runs)
 }
 
@@ -85,7 +95,12 @@ fn the_end_of_a_run_is_handed_on_before_later_spans() {
     let stream = std::mem::take(&mut runs).concat();
     let capture = CaptureSpans::default();
     let handle = capture.handle();
-    Spans::new(capture).export(&strategies::batches_at(&stream, &[])[0]).unwrap();
+    Spans::new(capture)
+        .export(&strategies::batches_at(&stream, &[])[0])
+        .unwrap();
     let arrived = handle.arrived();
-    assert_eq!((arrived.spans.len(), arrived.runs.len(), arrived.batches), (2, 2, 2));
+    assert_eq!(
+        (arrived.spans.len(), arrived.runs.len(), arrived.batches),
+        (2, 2, 2)
+    );
 }

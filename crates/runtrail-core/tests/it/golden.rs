@@ -7,7 +7,10 @@ use runtrail_testkit::tree::tree_text;
 #[test]
 fn recorded_runs_fold_into_their_golden_trees() {
     for sample in engine_samples() {
-        let trees: String = fold_runs(&sample.events).iter().map(|run| tree_text(&run.spans, &run.summary)).collect();
+        let trees: String = fold_runs(&sample.events)
+            .iter()
+            .map(|run| tree_text(&run.spans, &run.summary))
+            .collect();
         assert_golden(&sample.beside("tree.txt"), &trees);
     }
 }

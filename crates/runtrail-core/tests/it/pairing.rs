@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use runtrail_core::event::EventKind;
-use runtrail_core::event::TraceEvent;
+use runtrail_core::event::{EventKind, TraceEvent};
 use runtrail_core::fold::{Fold, FoldLimits};
 use runtrail_core::span::MissingEnd;
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
+use runtrail_testkit::run::RunBuilder;
 use runtrail_testkit::strategies;
 
 fn folded(events: &[TraceEvent]) -> FoldedRun {
@@ -16,8 +16,13 @@ fn folded(events: &[TraceEvent]) -> FoldedRun {
 
 /// The openers of a run, exact repeats left out.
 fn openers(events: &[TraceEvent]) -> BTreeSet<&str> {
-    let opens = |event: &&TraceEvent| matches!(event.kind, EventKind::OpStart | EventKind::GroupStart);
-    events.iter().filter(opens).map(|event| &*event.event_id).collect()
+    let opens =
+        |event: &&TraceEvent| matches!(event.kind, EventKind::OpStart | EventKind::GroupStart);
+    events
+        .iter()
+        .filter(opens)
+        .map(|event| &*event.event_id)
+        .collect()
 }
 
 proptest! {
@@ -77,7 +82,8 @@ proptest! {
 
     #[test]
     fn limits_count_what_they_leave_out(events in strategies::run("r"), open in 1..4_usize, held in 0..40_usize) {
-        let mut fold = Fold::new("", FoldLimits { max_open_spans: open, max_held_bytes: held });
+        let limits = FoldLimits { max_open_spans: open, max_held_bytes: held, ..FoldLimits::default() };
+        let mut fold = Fold::new("", limits);
         let mut spans = Vec::new();
         for event in &events {
             fold.push(event, &mut spans);
@@ -88,4 +94,52 @@ proptest! {
         let admitted = openers(&events).len() as u64 - anomalies.open_limit;
         prop_assert_eq!(admitted + ended_only, spans.len() as u64);
     }
+
+    #[test]
+    fn without_content_all_else_is_the_same(events in strategies::run("r")) {
+        let mut fold = Fold::new("", FoldLimits { content: false, ..FoldLimits::default() });
+        let mut spans = Vec::new();
+        for event in &events {
+            fold.push(event, &mut spans);
+        }
+        let summary = fold.finish_run("r", &mut spans).unwrap();
+        let mut wanted = folded(&events);
+        for span in &mut wanted.spans {
+            span.inputs = None;
+            span.outputs = None;
+            span.annotations.clear();
+            span.metadata = None;
+            span.media.clear();
+            span.yields.last_value = None;
+        }
+        wanted.summary.metadata = None;
+        prop_assert_eq!(FoldedRun { spans, summary }, wanted);
+    }
+}
+
+/// Ten thousands of spans that are open at once and close in the order of their starts, as those
+/// of a wide map do, take no time to speak of: a scan for each would be felt here.
+#[test]
+fn closing_out_of_turn_is_no_slower() {
+    const OPEN: usize = 50_000;
+    let mut run = RunBuilder::new("r");
+    for (start, end, named) in [
+        ("op_start", "op_end", true),
+        ("group_start", "group_end", false),
+    ] {
+        for kind in [start, end] {
+            for index in 0..OPEN {
+                let name = format!("n{index}");
+                let payload = format!(r#"{{"name":"{name}"}}"#);
+                run.push(kind, named.then_some(&*name), &["main"], &payload);
+            }
+        }
+    }
+    let FoldedRun { spans, summary } = folded(run.events());
+    assert_eq!((spans.len(), summary.anomalies.total()), (2 * OPEN, 0));
+    let started: Vec<_> = spans.iter().map(|span| span.seq).collect();
+    assert!(
+        started.is_sorted(),
+        "they closed in the order of their starts"
+    );
 }

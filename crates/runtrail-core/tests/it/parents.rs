@@ -9,13 +9,24 @@ use runtrail_testkit::fold::fold_runs;
 use runtrail_testkit::strategies;
 
 /// Follows the parents of a span to the run and returns how many there are, the run included.
-fn ancestors(span: &SpanRecord, by_id: &HashMap<SpanId, &SpanRecord>) -> Result<u32, TestCaseError> {
+fn ancestors(
+    span: &SpanRecord,
+    by_id: &HashMap<SpanId, &SpanRecord>,
+) -> Result<u32, TestCaseError> {
     let (mut at, mut steps) = (span, 1);
     while let Some(parent) = at.parent_span_id() {
         let found = by_id.get(&parent);
-        prop_assert!(found.is_some(), "{} has a parent that is no span of the run", at.label());
+        prop_assert!(
+            found.is_some(),
+            "{} has a parent that is no span of the run",
+            at.label()
+        );
         steps += 1;
-        prop_assert!(steps <= by_id.len() as u32 + 1, "the parents of {} form a cycle", span.label());
+        prop_assert!(
+            steps <= by_id.len() as u32 + 1,
+            "the parents of {} form a cycle",
+            span.label()
+        );
         at = found.unwrap();
     }
     Ok(steps)

@@ -6,13 +6,11 @@ use std::thread::JoinHandle;
 
 use parquet::errors::ParquetError;
 
+use super::properties::CONTENT_PAGE_BYTES;
 use super::{Encoded, Formats};
 use crate::error::LakeError;
 use crate::settings::Table;
 use crate::waiting::RowGroup;
-
-/// What encoding takes beside the rows: pages, dictionaries, and the encoded bytes.
-const OVERHEAD: usize = 12 << 20;
 
 /// A finished job: the memory it held, and its result.
 type Done = (usize, Table, Result<Encoded, ParquetError>);
@@ -43,24 +41,35 @@ impl EncodePool {
         Self { formats, jobs: Some(jobs), done, threads, in_flight: 0, memory: 0, limit }
     }
 
-    /// Begins to encode a row group; hands out those that are done meanwhile, in any order.
-    /// Waits while too much is being encoded.
+    /// Waits until a row group of that size may be encoded, and gives what it will hold in memory.
+    /// Hands out what is done meanwhile, in any order.
+    pub(crate) fn make_room(
+        &mut self,
+        table: Table,
+        rows: usize,
+        mut take: impl FnMut(Encoded) -> Result<(), LakeError>,
+    ) -> Result<usize, LakeError> {
+        let memory = memory_of(table, rows);
+        // One job may be ready beyond those that run, so that no thread waits for the caller.
+        while self.in_flight > 0
+            && (self.memory + memory > self.limit || self.in_flight > self.threads.len())
+        {
+            take(self.wait()?)?;
+        }
+        Ok(memory)
+    }
+
+    /// Begins to encode a row group for which [`EncodePool::make_room`] gave the memory.
     pub(crate) fn submit(
         &mut self,
         group: RowGroup,
+        memory: usize,
         mut take: impl FnMut(Encoded) -> Result<(), LakeError>,
     ) -> Result<(), LakeError> {
         if self.threads.is_empty() {
             let table = group.key.table;
             let encoded = self.formats.of(table).encode(group);
             return take(encoded.map_err(|source| LakeError::Encode { table: table.as_str(), source })?);
-        }
-        let memory = group.memory() + OVERHEAD;
-        // One job may be ready beyond those that run, so that no thread waits for the caller.
-        while self.in_flight > 0
-            && (self.memory + memory > self.limit || self.in_flight > self.threads.len())
-        {
-            take(self.wait()?)?;
         }
         if let Some(jobs) = &self.jobs {
             jobs.send((memory, group)).map_err(|_| LakeError::ThreadLost)?;
@@ -84,6 +93,17 @@ impl EncodePool {
         self.memory -= memory;
         encoded.map_err(|source| LakeError::Encode { table: table.as_str(), source })
     }
+}
+
+/// What a row group holds while it is encoded: its rows, and for each column of long content a page
+/// that grows by doubling and its compressed form. A page is no longer than the content.
+fn memory_of(table: Table, rows: usize) -> usize {
+    let content_columns = match table {
+        Table::Ops => 2,
+        Table::Events | Table::Groups => 1,
+        Table::Runs => 0,
+    };
+    rows + (content_columns * 3 * CONTENT_PAGE_BYTES).min(rows * 3)
 }
 
 fn work(formats: &Formats, queue: &Mutex<Receiver<(usize, RowGroup)>>, results: &Sender<Done>) {

@@ -6,14 +6,15 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
-use crate::schema::{CONTENT, Kind, UNIQUE, columns, order};
+use crate::schema::{CONTENT, Kind, RISING, UNIQUE, columns, order};
 use crate::settings::{LakeSettings, Table};
 
-/// Zstandard finds little more in larger pages, and readers hold a page at a time.
-const CONTENT_PAGE_BYTES: usize = 4 << 20;
+/// Zstandard begins anew with every page: of 1 GiB of realistic events, the payload is 4 % smaller
+/// in pages of 16 MiB than in pages of 4 MiB. Readers hold a page at a time.
+pub(super) const CONTENT_PAGE_BYTES: usize = 16 << 20;
 
 /// The settings of a table's files, chosen by measuring realistic archives: dictionaries where
-/// values repeat; deltas for times and sequence numbers, which rise; prefix deltas for identifiers,
+/// values repeat; deltas for times and numbers that rise from row to row; split bytes for floats; prefix deltas for identifiers,
 /// which share theirs once rows are ordered; neither dictionary nor statistics for content.
 pub(super) fn of(table: Table, schema: &SchemaDescriptor, settings: &LakeSettings) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(settings.zstd_level)?;
@@ -37,10 +38,12 @@ pub(super) fn of(table: Table, schema: &SchemaDescriptor, settings: &LakeSetting
             Kind::Time => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            Kind::Integer if name == "seq" => builder
+            Kind::Integer if RISING.contains(&name) => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
-            Kind::Float => builder.set_column_dictionary_enabled(path, false),
+            Kind::Float => builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::BYTE_STREAM_SPLIT),
             _ => builder,
         };
     }

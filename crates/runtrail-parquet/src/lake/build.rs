@@ -90,9 +90,10 @@ impl LakeBuilder {
         let store = Arc::new(store);
         let work = WorkDir::create(&staging)?;
         let formats = Formats::new(&settings).map_err(|source| LakeError::Encode { table: "all", source })?;
-        // A third for rows that wait, the rest for row groups that are being encoded.
-        let waiting = Waiting::new(&settings, settings.memory / 3, work.path());
-        let pool = EncodePool::start(formats.clone(), settings.threads, settings.memory - settings.memory / 3);
+        // Rows that wait can go to disk; row groups that are being encoded cannot.
+        let for_waiting = settings.memory / 5;
+        let waiting = Waiting::new(&settings, for_waiting, work.path());
+        let pool = EncodePool::start(formats.clone(), settings.threads, settings.memory - for_waiting);
         let parts = Parts::new(formats, Arc::clone(&store), settings.target_file_size, work.path());
         // Without the tables that show content there is no reason to hold any.
         let limits = FoldLimits { content: self.tables.need_spans(), ..FoldLimits::default() };

@@ -1,7 +1,7 @@
 //! Closing spans: pairing ends, sums for the groups around, what never ended.
 
 use super::open::derived_start;
-use super::{Open, RunFold, SpanIndex};
+use super::{Open, RunFold, Slot, SpanIndex};
 use crate::event::{GroupEnd, OpEnd, Status, TraceEvent};
 use crate::json::RawJson;
 use crate::span::{MissingEnd, SpanError, SpanRecord};
@@ -33,7 +33,7 @@ impl RunFold {
         let name = view.name.and_then(RawJson::as_str).unwrap_or_default();
         let found = match event.view().opener_id() {
             Some(id) => self.by_opener(&id).filter(|index| self.group_names.contains_key(index)),
-            None => self.open_groups.iter().rev().copied().find(|index| self.group_names.get(index).is_some_and(|n| *n == *name)),
+            None => self.groups.get(&*name).and_then(|groups| groups.open.last().copied()),
         };
         let status = self.status_of(view.status, false);
         let mut record = match found.and_then(|index| self.take_group(index)) {
@@ -107,9 +107,9 @@ impl RunFold {
     fn take_op(&mut self, index: SpanIndex) -> Option<(SpanRecord, Option<SpanIndex>)> {
         let open = self.take(index)?;
         let scope = open.scope;
-        remove_last(&mut self.scopes.get_mut(scope).open_ops, index);
+        pop_closed(&mut self.scopes.get_mut(scope).open_ops, &self.slots);
         if let Some(executions) = self.executions.get_mut(&(open.record.label().clone(), scope)) {
-            remove_last(&mut executions.open, index);
+            pop_closed(&mut executions.open, &self.slots);
         }
         Some((open.record, self.slots[index].group))
     }
@@ -117,7 +117,10 @@ impl RunFold {
     /// Takes a group out of everything that is open.
     fn take_group(&mut self, index: SpanIndex) -> Option<SpanRecord> {
         let mut open = self.take(index)?;
-        remove_last(&mut self.open_groups, index);
+        pop_closed(&mut self.open_groups, &self.slots);
+        if let Some(groups) = self.groups.get_mut(open.record.label()) {
+            pop_closed(&mut groups.open, &self.slots);
+        }
         open.record.metadata = open.metadata.into_json();
         Some(open.record)
     }
@@ -155,9 +158,10 @@ impl RunFold {
     }
 }
 
-/// Removes an index that is near the end: spans mostly close in the reverse order of their starts.
-fn remove_last(list: &mut Vec<SpanIndex>, index: SpanIndex) {
-    if let Some(at) = list.iter().rposition(|&i| i == index) {
-        list.remove(at);
-    }
+/// Removes the closed spans at the end of a list, so that its last one is open.
+///
+/// Others stay until they come to be at the end: nobody looks at them, and looking for one that
+/// closes out of turn would cost a run of many open spans the square of their number.
+fn pop_closed(list: &mut Vec<SpanIndex>, slots: &[Slot]) {
+    while list.pop_if(|index| slots[*index].open.is_none()).is_some() {}
 }

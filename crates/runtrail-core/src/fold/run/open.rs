@@ -66,6 +66,7 @@ impl RunFold {
         let label = record.label().clone();
         let index = self.open(record, &place, scope, metadata, held);
         self.open_groups.push(index);
+        self.groups.entry(label.clone()).or_default().open.push(index);
         self.group_names.insert(index, label);
     }
 
@@ -119,9 +120,9 @@ impl RunFold {
     /// Names the next group of a name.
     pub(super) fn name_group(&mut self, name: Option<RawJson<'_>>) -> SpanName {
         let name = Text::new(&*name.and_then(RawJson::as_str).unwrap_or_default());
-        let count = self.group_counts.entry(name.clone()).or_default();
-        let occurrence = *count;
-        *count += 1;
+        let groups = self.groups.entry(name.clone()).or_default();
+        let occurrence = groups.count;
+        groups.count += 1;
         SpanName::Group { name, occurrence }
     }
 

@@ -1,0 +1,17 @@
+//! Tests of the testkit itself.
+
+#[cfg(test)]
+mod it {
+    mod conformance;
+    mod fold;
+    mod strategies;
+    mod tree;
+}
+
+#[test]
+fn no_file_of_this_folder_is_forgotten() {
+    runtrail_testkit::golden::assert_all_declared(
+        env!("CARGO_MANIFEST_DIR"),
+        include_str!("it.rs"),
+    );
+}
