@@ -44,6 +44,7 @@ mod parse;
 mod quarantine;
 mod read;
 mod reject;
+mod skip;
 mod sort;
 mod source;
 

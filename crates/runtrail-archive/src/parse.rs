@@ -13,6 +13,8 @@ use runtrail_core::wire::{Read, WireError, WireErrorKind, WireReader};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Place {
     pub(crate) in_array: bool,
+    /// How many bytes of its line stand before it.
+    pub(crate) column: usize,
 }
 
 /// What a chunk holds.
@@ -33,19 +35,37 @@ pub(crate) struct Bad {
     pub(crate) error: WireError,
 }
 
-/// Finds the events of a chunk. When `last`, all of it is dealt with.
-pub(crate) fn parse(reader: &mut WireReader, text: &Text, place: Place, last: bool) -> Parsed {
-    let mut parser = Parser { text, last, pos: 0, parsed: Parsed { end: place, ..Parsed::default() } };
-    // A line of a typical archive has some 800 bytes.
-    parser.parsed.events.reserve(text.len() / 800);
+/// Makes room for the events of a chunk. The thread that will free the events should be the one
+/// to make it, since allocators give memory back to where it came from.
+pub(crate) fn room_for(text: &Text) -> Vec<TraceEvent> {
+    // A line of a typical archive has some 600 bytes.
+    Vec::with_capacity(text.len() / 500)
+}
+
+/// Finds the events of a chunk; no value is longer than `max_line`. When `last`, all of the chunk
+/// is dealt with.
+pub(crate) fn parse(
+    reader: &mut WireReader,
+    text: &Text,
+    place: Place,
+    last: bool,
+    max_line: usize,
+    room: Vec<TraceEvent>,
+) -> Parsed {
+    let parsed = Parsed { end: place, events: room, ..Parsed::default() };
+    let mut parser = Parser { text, last, max_line, column: place.column, pos: 0, parsed };
     while parser.separators() && parser.value(reader) {}
     parser.parsed.used = parser.pos;
+    parser.parsed.end.column = parser.column_of(parser.pos);
     parser.parsed
 }
 
 struct Parser<'a> {
     text: &'a Text,
     last: bool,
+    max_line: usize,
+    /// The column that the text begins in.
+    column: usize,
     pos: usize,
     parsed: Parsed,
 }
@@ -78,6 +98,10 @@ impl Parser<'_> {
     /// Reads a value; whether to go on. Stops in front of a value that needs more text.
     fn value(&mut self, reader: &mut WireReader) -> bool {
         match reader.read_at(self.text, self.pos) {
+            Read::Event { end, .. } if end - self.pos > self.max_line => {
+                self.bad(end, self.too_long());
+                true
+            }
             Read::Event { event, end, substitutions } => {
                 self.parsed.events.push(event);
                 self.parsed.substitutions += u64::from(substitutions);
@@ -99,9 +123,16 @@ impl Parser<'_> {
         }
     }
 
+    /// Notes that what stands up to `end` is no event. That it is too long comes before any other
+    /// reason: of a value whose end is out of reach nothing else is known.
     fn bad(&mut self, end: usize, error: WireError) {
+        let error = if end - self.pos > self.max_line { self.too_long() } else { error };
         self.parsed.bad.push(Bad { range: self.pos..end, error });
         self.pos = end;
+    }
+
+    fn too_long(&self) -> WireError {
+        WireError::new(WireErrorKind::TooLong { limit: self.max_line }, self.pos, 0)
     }
 
     /// Skips what is not JSON up to where a value can begin again; whether that place is known.
@@ -126,8 +157,7 @@ impl Parser<'_> {
     /// new value begins or the array ends, also where the broken one was a line cut off.
     fn next_value(&self) -> Option<usize> {
         let bytes = self.text.as_bytes();
-        let line_start = memchr::memrchr(b'\n', &bytes[..self.pos]).map_or(0, |at| at + 1);
-        let indent = self.pos - line_start;
+        let indent = self.column_of(self.pos);
         let mut at = self.pos;
         while let Some(newline) = memchr::memchr(b'\n', &bytes[at..]) {
             at += newline + 1;
@@ -137,6 +167,11 @@ impl Parser<'_> {
             }
         }
         None
+    }
+
+    fn column_of(&self, pos: usize) -> usize {
+        let newline = memchr::memrchr(b'\n', &self.text.as_bytes()[..pos]);
+        newline.map_or_else(|| self.column.saturating_add(pos), |at| pos - at - 1)
     }
 }
 
@@ -155,7 +190,7 @@ mod tests {
     /// Shows what is found in a text: `e1` for events, `<reason: start of text>` for the rest.
     fn found(text: &str) -> String {
         let text = Text::new(text);
-        let parsed = parse(&mut WireReader::default(), &text, Place::default(), true);
+        let parsed = parse(&mut WireReader::default(), &text, Place::default(), true, usize::MAX, Vec::new());
         assert_eq!(parsed.used, text.len());
         let events = parsed.events.iter().map(|e| e.event_id.to_string());
         let bad = parsed.bad.iter().map(|bad| {
@@ -226,7 +261,7 @@ mod tests {
             let (mut place, mut from, mut seen) = (Place::default(), 0, Vec::new());
             for (until, last) in [(first, false), (text.len(), true)] {
                 let chunk = Text::new(&text[from..until]);
-                let parsed = parse(&mut WireReader::default(), &chunk, place, last);
+                let parsed = parse(&mut WireReader::default(), &chunk, place, last, usize::MAX, Vec::new());
                 seen.push((parsed.events.len(), parsed.bad.len()));
                 from += parsed.used;
                 place = parsed.end;

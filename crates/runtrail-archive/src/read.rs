@@ -14,8 +14,9 @@ use crate::chunk::{Chunk, Chunks, count_lines};
 use crate::error::ArchiveError;
 use crate::input::{self, Format, Opened, Plain};
 use crate::options::ReadOptions;
-use crate::parse::{Bad, Parsed, Place, parse};
+use crate::parse::{Bad, Parsed, Place, parse, room_for};
 use crate::reject::{Reject, RejectCounts, RejectReason};
+use crate::skip::Skip;
 use crate::source::Input;
 
 /// How much of a value beyond the length limit is kept with its reject.
@@ -89,7 +90,7 @@ impl<'a> Reader<'a> {
     /// Makes a reader; with more than one thread it starts them.
     pub fn new(options: ReadOptions, progress: &'a Progress) -> Self {
         let options = ReadOptions { max_line: options.max_line.min(MAX_LINE), ..options };
-        let pool = (options.threads > 1).then(|| Pool::start(options.threads, options.wire));
+        let pool = (options.threads > 1).then(|| Pool::start(&options));
         Self { options, wire: WireReader::new(options.wire), pool, progress, report: ReadReport::default() }
     }
 
@@ -160,7 +161,7 @@ impl<'a> Reader<'a> {
             want: self.options.chunk,
             misses: 0,
         };
-        while let Some((chunk, parsed)) = self.next_parsed(&mut file) {
+        while let Some((chunk, parsed)) = self.next_parsed(&mut file)? {
             if self.progress.cancelled.load(Ordering::Relaxed) {
                 return Err(ArchiveError::Interrupted);
             }
@@ -174,7 +175,7 @@ impl<'a> Reader<'a> {
     /// A chunk that is parsed ahead is assumed to begin between values. Where the chunk before it
     /// turns out to end inside one, both are given back and read as one; a file that keeps doing
     /// so (an array over many lines) is no longer parsed ahead.
-    fn next_parsed(&mut self, file: &mut TextFile<'_>) -> Option<(Chunk, Parsed)> {
+    fn next_parsed(&mut self, file: &mut TextFile<'_>) -> Result<Option<(Chunk, Parsed)>, ArchiveError> {
         let ahead = match &self.pool {
             Some(pool) if file.misses < 2 => pool.threads() + 1,
             _ => 0,
@@ -187,11 +188,12 @@ impl<'a> Reader<'a> {
             }
         }
         if let Some(task) = file.waiting.pop_front() {
-            return task.wait();
+            return task.wait().map(Some).ok_or(ArchiveError::ThreadLost);
         }
-        let chunk = file.chunks.next(file.want)?;
-        let parsed = parse(&mut self.wire, &chunk.text, file.place, chunk.last);
-        Some((chunk, parsed))
+        let Some(chunk) = file.chunks.next(file.want) else { return Ok(None) };
+        let (limit, room) = (self.options.max_line, room_for(&chunk.text));
+        let parsed = parse(&mut self.wire, &chunk.text, file.place, chunk.last, limit, room);
+        Ok(Some((chunk, parsed)))
     }
 
     fn take(
@@ -236,47 +238,35 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Rejects a value beyond the limit and skips to the next line.
+    /// Rejects a value beyond the limit and skips to its end, which is not known to be near.
     fn skip_overlong(&mut self, file: &mut TextFile<'_>, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
         // Compressed data can hold a line without end in a few bytes; plain data costs its own size.
         let patience = if file.compressed { self.options.max_line.saturating_mul(16) } else { usize::MAX };
         let limit = self.options.max_line;
-        let mut head: Option<Reject> = None;
-        let mut length = 0_u64;
-        loop {
-            let Some(chunk) = file.chunks.next(self.options.chunk) else { break };
-            let newline = memchr::memchr(b'\n', chunk.bytes());
-            let reject = head.get_or_insert_with(|| Reject {
-                file: file.name.to_owned(),
-                line: chunk.line,
-                byte: chunk.byte,
-                length: 0,
-                reason: RejectReason::Wire(WireErrorKind::TooLong { limit }),
-                marked: (0, 0),
-                text: chunk.bytes()[..chunk.bytes().len().min(OVERLONG_HEAD)].to_vec(),
-            });
-            // The first line may be the short start of a value over many lines.
-            let ends_here = newline.filter(|&at| length + at as u64 > limit as u64);
-            if let Some(at) = ends_here {
-                reject.length = length + at as u64;
-                file.chunks.push_back(&chunk, at);
+        let (line, byte) = file.chunks.position();
+        let mut skip = Skip::new(limit, file.place.column);
+        let mut text = Vec::new();
+        file.want = self.options.chunk;
+        while let Some(chunk) = file.chunks.next(self.options.chunk) {
+            let (used, ended) = skip.skip(chunk.bytes());
+            let room = OVERLONG_HEAD - text.len();
+            text.extend_from_slice(&chunk.bytes()[..used.min(room)]);
+            if ended {
+                file.chunks.push_back(&chunk, used);
                 break;
             }
-            length += chunk.bytes().len() as u64;
-            reject.length = length;
-            if length > patience as u64 {
+            if skip.skipped() > patience as u64 {
                 file.chunks = Chunks::new(Plain::Other(Box::new(std::io::empty())));
                 break;
             }
         }
+        file.place.column = skip.column();
         if file.uncounted {
-            self.progress.bytes_read.fetch_add(head.as_ref().map_or(0, |head| head.length), Ordering::Relaxed);
+            self.progress.bytes_read.fetch_add(skip.skipped(), Ordering::Relaxed);
         }
-        file.place = Place::default();
-        match head {
-            Some(reject) => self.reject(reject, sink),
-            None => Ok(()),
-        }
+        let reason = RejectReason::Wire(WireErrorKind::TooLong { limit });
+        let file = file.name.to_owned();
+        self.reject(Reject { file, line, byte, length: skip.skipped(), reason, marked: (0, 0), text }, sink)
     }
 
     /// Takes what stopped a file early, so that it is counted once.
@@ -331,6 +321,7 @@ impl TextFile<'_> {
         let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
         let kind = if not_utf8 { WireErrorKind::NotUtf8 } else { bad.error.kind() };
         let at = bad.error.at().saturating_sub(bad.range.start).min(text.len());
+        let kept = if matches!(kind, WireErrorKind::TooLong { .. }) { OVERLONG_HEAD } else { usize::MAX };
         Reject {
             file: self.name.to_owned(),
             line: chunk.line + count_lines(&bytes[..bad.range.start]),
@@ -338,7 +329,7 @@ impl TextFile<'_> {
             length: text.len() as u64,
             reason: RejectReason::Wire(kind),
             marked: (at, (at + bad.error.span_len()).min(text.len())),
-            text: text.to_vec(),
+            text: text[..text.len().min(kept)].to_vec(),
         }
     }
 }

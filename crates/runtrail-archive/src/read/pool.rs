@@ -4,14 +4,17 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use runtrail_core::wire::{WireOptions, WireReader};
+use runtrail_core::event::TraceEvent;
+use runtrail_core::wire::WireReader;
 
 use crate::chunk::Chunk;
-use crate::parse::{Parsed, Place, parse};
+use crate::options::ReadOptions;
+use crate::parse::{Parsed, Place, parse, room_for};
 
 struct Job {
     chunk: Chunk,
     place: Place,
+    room: Vec<TraceEvent>,
     reply: SyncSender<(Chunk, Parsed)>,
 }
 
@@ -32,20 +35,21 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn start(threads: usize, options: WireOptions) -> Self {
+    pub(super) fn start(options: &ReadOptions) -> Self {
+        let (wire, max_line) = (options.wire, options.max_line);
         let (jobs, queue) = channel::<Job>();
         let queue = Arc::new(Mutex::new(queue));
         let work = move |queue: Arc<Mutex<Receiver<Job>>>| {
-            let mut reader = WireReader::new(options);
+            let mut reader = WireReader::new(wire);
             loop {
                 let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok(Job { chunk, place, reply }) = job else { return };
-                let parsed = parse(&mut reader, &chunk.text, place, chunk.last);
+                let Ok(Job { chunk, place, room, reply }) = job else { return };
+                let parsed = parse(&mut reader, &chunk.text, place, chunk.last, max_line, room);
                 // The reader may have gone away with an error; then nobody wants the answer.
                 let _ = reply.send((chunk, parsed));
             }
         };
-        let threads = (0..threads)
+        let threads = (0..options.threads)
             .map(|_| {
                 let queue = Arc::clone(&queue);
                 std::thread::spawn(move || work(queue))
@@ -61,7 +65,8 @@ impl Pool {
     pub(super) fn submit(&self, chunk: Chunk, place: Place) -> Task {
         let (reply, answer) = sync_channel(1);
         if let Some(jobs) = &self.jobs {
-            let _ = jobs.send(Job { chunk, place, reply });
+            let room = room_for(&chunk.text);
+            let _ = jobs.send(Job { chunk, place, room, reply });
         }
         Task(answer)
     }

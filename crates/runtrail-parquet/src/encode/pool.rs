@@ -12,6 +12,9 @@ use crate::error::LakeError;
 use crate::settings::Table;
 use crate::waiting::RowGroup;
 
+/// What a full row group of a batch export holds while it is encoded, about.
+const LARGE_ROW_GROUP: usize = 160 << 20;
+
 /// A finished job: the memory it held, and its result.
 type Done = (usize, Table, Result<Encoded, ParquetError>);
 
@@ -31,7 +34,9 @@ impl EncodePool {
         let (jobs, queue) = channel::<(usize, RowGroup)>();
         let (results, done) = channel();
         let queue = Arc::new(Mutex::new(queue));
-        let threads = if threads > 1 { threads } else { 0 };
+        // Every thread's allocator keeps what its largest row group took, so there are no more
+        // threads than row groups that fit at once.
+        let threads = if threads > 1 { threads.min((limit / LARGE_ROW_GROUP).max(1)) } else { 0 };
         let threads = (0..threads)
             .map(|_| {
                 let (formats, queue, results) = (formats.clone(), Arc::clone(&queue), results.clone());

@@ -1,0 +1,1 @@
+//! The rules of the workspace that a test can check; see `tests/`.
