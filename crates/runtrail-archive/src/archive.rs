@@ -61,7 +61,11 @@ impl<'a> Archive<'a> {
     }
 
     /// Hands every event to a sink, in the order of the files, repeats included.
-    pub fn read(&mut self, options: ReadOptions, sink: &mut dyn FnMut(TraceEvent)) -> Result<ReadReport, ArchiveError> {
+    pub fn read(
+        &mut self,
+        options: ReadOptions,
+        sink: &mut dyn FnMut(TraceEvent),
+    ) -> Result<ReadReport, ArchiveError> {
         let mut take = |events: Vec<TraceEvent>, _: usize| {
             events.into_iter().for_each(&mut *sink);
             Ok(())
@@ -70,15 +74,29 @@ impl<'a> Archive<'a> {
     }
 
     /// Reads everything and brings it into order.
-    pub fn sorted(&mut self, options: ReadOptions, sort: SortOptions) -> Result<SortedArchive, ArchiveError> {
+    pub fn sorted(
+        &mut self,
+        options: ReadOptions,
+        sort: SortOptions,
+    ) -> Result<SortedArchive, ArchiveError> {
         let mut sorter = Sorter::new(sort);
         let report = self.read_into(options, &mut |events, bytes| sorter.push(events, bytes))?;
-        Ok(SortedArchive { report, events: sorter.finish()? })
+        Ok(SortedArchive {
+            report,
+            events: sorter.finish()?,
+        })
     }
 
-    fn read_into(&mut self, options: ReadOptions, take: &mut TakeEvents<'_>) -> Result<ReadReport, ArchiveError> {
+    fn read_into(
+        &mut self,
+        options: ReadOptions,
+        take: &mut TakeEvents<'_>,
+    ) -> Result<ReadReport, ArchiveError> {
         let mut reader = Reader::new(options, &self.progress);
-        let mut sink = Split { take, on_reject: &mut self.on_reject };
+        let mut sink = Split {
+            take,
+            on_reject: &mut self.on_reject,
+        };
         for input in &self.sources.inputs {
             reader.read(input, &mut sink)?;
         }

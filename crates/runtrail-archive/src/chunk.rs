@@ -40,7 +40,14 @@ pub(crate) struct Chunks {
 
 impl Chunks {
     pub(crate) fn new(input: Plain) -> Self {
-        Self { input, tail: Vec::new(), byte: 0, line: 1, ended: false, failure: None }
+        Self {
+            input,
+            tail: Vec::new(),
+            byte: 0,
+            line: 1,
+            ended: false,
+            failure: None,
+        }
     }
 
     /// Returns what stopped the input early, once it has stopped.
@@ -85,7 +92,8 @@ impl Chunks {
             }
         }
         if !last {
-            let cut = memchr::memrchr(b'\n', &bytes).map_or_else(|| whole_characters(&bytes), |at| at + 1);
+            let cut = memchr::memrchr(b'\n', &bytes)
+                .map_or_else(|| whole_characters(&bytes), |at| at + 1);
             self.tail = bytes.split_off(cut);
         }
         self.ended = last;
@@ -93,7 +101,13 @@ impl Chunks {
         self.byte += bytes.len() as u64;
         self.line += count_lines(&bytes);
         let (text, original) = to_text(bytes);
-        Some(Chunk { text, original, byte, line, last })
+        Some(Chunk {
+            text,
+            original,
+            byte,
+            line,
+            last,
+        })
     }
 }
 
@@ -129,29 +143,35 @@ fn to_text(bytes: Vec<u8>) -> (Text, Option<Vec<u8>>) {
 mod tests {
     use super::*;
 
-    fn chunks(bytes: &'static [u8]) -> Chunks {
+    fn opened(bytes: &'static [u8]) -> Chunks {
         Chunks::new(Plain::Other(Box::new(bytes)))
     }
 
     #[test]
     fn chunks_end_between_lines_and_count_them() {
-        let mut chunks = super::tests::chunks(b"one\ntwo\nthree");
+        let mut chunks = opened(b"one\ntwo\nthree");
         let first = chunks.next(6).unwrap();
-        assert_eq!((&*first.text, first.byte, first.line, first.last), ("one\n", 0, 1, false));
+        assert_eq!(
+            (&*first.text, first.byte, first.line, first.last),
+            ("one\n", 0, 1, false)
+        );
         let second = chunks.next(6).unwrap();
         assert_eq!((&*second.text, second.byte, second.line), ("two\n", 4, 2));
         chunks.push_back(&second, 1);
         let third = chunks.next(100).unwrap();
-        assert_eq!((&*third.text, third.byte, third.line, third.last), ("wo\nthree", 5, 2, true));
+        assert_eq!(
+            (&*third.text, third.byte, third.line, third.last),
+            ("wo\nthree", 5, 2, true)
+        );
         assert!(chunks.next(100).is_none());
     }
 
     #[test]
     fn characters_are_never_cut_and_bad_bytes_are_kept_aside() {
-        let mut chunks = super::tests::chunks("ab€".as_bytes());
+        let mut chunks = opened("ab€".as_bytes());
         assert_eq!(chunks.next(3).unwrap().text, "ab");
         assert_eq!(chunks.next(9).unwrap().text, "€");
-        let bad = chunks(b"a\xffb").next(9).unwrap();
+        let bad = opened(b"a\xffb").next(9).unwrap();
         assert_eq!((&*bad.text, bad.bytes()), ("a\u{1}b", &b"a\xffb"[..]));
     }
 }

@@ -61,7 +61,7 @@ pub enum ArchiveError {
     #[error("stopped at something that is not an event")]
     Refused,
     /// A thread ended without a result.
-    #[error("a sorting thread panicked")]
+    #[error("a thread panicked")]
     ThreadLost,
     /// Reading was interrupted by the caller.
     #[error("interrupted")]

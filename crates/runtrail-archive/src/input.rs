@@ -1,18 +1,22 @@
 //! Opening an input: what it is by its first bytes, and its plain bytes.
 
+mod gzip;
+mod zstd;
+
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::read::MultiGzDecoder;
+use gzip::Gzip;
+use zstd::Zstd;
 
 use crate::source::Input;
 
 /// How many bytes decide what a file is.
 const SNIFF: usize = 4096;
-/// Zstandard windows beyond 128 MiB are refused: a frame can ask for gigabytes of memory.
-const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// How many stored bytes of a compressed input are read at a time.
+const STORED: usize = 1 << 17;
 
 /// What a file is by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +52,14 @@ pub fn sniff(head: &[u8]) -> Format {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Format::Utf16,
         _ if head.contains(&0) => Format::Binary,
         _ => {
-            let start: String = String::from_utf8_lossy(&head[..head.len().min(64)]).split_whitespace().collect();
-            if start.trim_start_matches('{').starts_with(TREE_MARK) { Format::Tree } else { Format::Plain }
+            let start: String = String::from_utf8_lossy(&head[..head.len().min(64)])
+                .split_whitespace()
+                .collect();
+            if start.trim_start_matches('{').starts_with(TREE_MARK) {
+                Format::Tree
+            } else {
+                Format::Plain
+            }
         }
     }
 }
@@ -105,7 +115,11 @@ pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Ope
     let format = sniff(&head);
     // A pipe cannot be read from its start again.
     if matches!(format, Format::Plain | Format::Empty) && file.rewind().is_ok() {
-        return Ok(Opened { format, plain: Plain::File(file), uncounted: true });
+        return Ok(Opened {
+            format,
+            plain: Plain::File(file),
+            uncounted: true,
+        });
     }
     open_sniffed(head, Box::new(file), bytes_read)
 }
@@ -116,17 +130,24 @@ fn open_stream(mut raw: Box<dyn Read + Send>, bytes_read: &Arc<AtomicU64>) -> io
     open_sniffed(head, raw, bytes_read)
 }
 
-fn open_sniffed(head: Vec<u8>, raw: Box<dyn Read + Send>, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
+fn open_sniffed(
+    head: Vec<u8>,
+    raw: Box<dyn Read + Send>,
+    bytes_read: &Arc<AtomicU64>,
+) -> io::Result<Opened> {
     let format = sniff(&head);
-    let stored = Counted { inner: Cursor::new(head).chain(raw), count: Arc::clone(bytes_read) };
+    let stored = Counted {
+        inner: Cursor::new(head).chain(raw),
+        count: Arc::clone(bytes_read),
+    };
     let plain: Box<dyn Read + Send> = match format {
-        Format::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 17, stored))),
-        Format::Zstd => {
-            let mut decoder = zstd::stream::read::Decoder::new(stored)?;
-            decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
-            Box::new(decoder)
-        }
+        Format::Gzip => Box::new(Gzip::new(BufReader::with_capacity(STORED, stored))),
+        Format::Zstd => Box::new(Zstd::new(BufReader::with_capacity(STORED, stored))?),
         _ => Box::new(stored),
     };
-    Ok(Opened { format, plain: Plain::Other(plain), uncounted: false })
+    Ok(Opened {
+        format,
+        plain: Plain::Other(plain),
+        uncounted: false,
+    })
 }

@@ -19,7 +19,12 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { wire: WireOptions::default(), max_line: 64 << 20, threads: 1, chunk: 1 << 20 }
+        Self {
+            wire: WireOptions::default(),
+            max_line: 64 << 20,
+            threads: 1,
+            chunk: 1 << 20,
+        }
     }
 }
 
@@ -41,6 +46,12 @@ pub struct SortOptions {
 
 impl Default for SortOptions {
     fn default() -> Self {
-        Self { memory: 256 << 20, keep_memory: 256 << 20, merge_memory: 32 << 20, threads: 1, temp_dir: None }
+        Self {
+            memory: 256 << 20,
+            keep_memory: 256 << 20,
+            merge_memory: 32 << 20,
+            threads: 1,
+            temp_dir: None,
+        }
     }
 }

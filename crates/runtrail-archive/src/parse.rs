@@ -52,8 +52,19 @@ pub(crate) fn parse(
     max_line: usize,
     room: Vec<TraceEvent>,
 ) -> Parsed {
-    let parsed = Parsed { end: place, events: room, ..Parsed::default() };
-    let mut parser = Parser { text, last, max_line, column: place.column, pos: 0, parsed };
+    let parsed = Parsed {
+        end: place,
+        events: room,
+        ..Parsed::default()
+    };
+    let mut parser = Parser {
+        text,
+        last,
+        max_line,
+        column: place.column,
+        pos: 0,
+        parsed,
+    };
     while parser.separators() && parser.value(reader) {}
     parser.parsed.used = parser.pos;
     parser.parsed.end.column = parser.column_of(parser.pos);
@@ -102,13 +113,20 @@ impl Parser<'_> {
                 self.bad(end, self.too_long());
                 true
             }
-            Read::Event { event, end, substitutions } => {
+            Read::Event {
+                event,
+                end,
+                substitutions,
+            } => {
                 self.parsed.events.push(event);
                 self.parsed.substitutions += u64::from(substitutions);
                 self.pos = end;
                 true
             }
-            Read::Bad { error, end: Some(end) } => {
+            Read::Bad {
+                error,
+                end: Some(end),
+            } => {
                 self.bad(end, error);
                 true
             }
@@ -126,13 +144,26 @@ impl Parser<'_> {
     /// Notes that what stands up to `end` is no event. That it is too long comes before any other
     /// reason: of a value whose end is out of reach nothing else is known.
     fn bad(&mut self, end: usize, error: WireError) {
-        let error = if end - self.pos > self.max_line { self.too_long() } else { error };
-        self.parsed.bad.push(Bad { range: self.pos..end, error });
+        let error = if end - self.pos > self.max_line {
+            self.too_long()
+        } else {
+            error
+        };
+        self.parsed.bad.push(Bad {
+            range: self.pos..end,
+            error,
+        });
         self.pos = end;
     }
 
     fn too_long(&self) -> WireError {
-        WireError::new(WireErrorKind::TooLong { limit: self.max_line }, self.pos, 0)
+        WireError::new(
+            WireErrorKind::TooLong {
+                limit: self.max_line,
+            },
+            self.pos,
+            0,
+        )
     }
 
     /// Skips what is not JSON up to where a value can begin again; whether that place is known.
@@ -140,7 +171,8 @@ impl Parser<'_> {
         let rest = &self.text[self.pos..];
         let line_end = memchr::memchr(b'\n', rest.as_bytes()).map(|at| self.pos + at);
         let first_line = rest.lines().next().unwrap_or_default();
-        let spans_lines = first_line.trim_end() == "{" || line_end.is_some_and(|end| error.at() > end);
+        let spans_lines =
+            first_line.trim_end() == "{" || line_end.is_some_and(|end| error.at() > end);
         let end = match line_end {
             Some(_) if spans_lines => self.next_value(),
             found => found,
@@ -161,7 +193,10 @@ impl Parser<'_> {
         let mut at = self.pos;
         while let Some(newline) = memchr::memchr(b'\n', &bytes[at..]) {
             at += newline + 1;
-            let spaces = bytes[at..].iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+            let spaces = bytes[at..]
+                .iter()
+                .take_while(|b| matches!(b, b' ' | b'\t'))
+                .count();
             if spaces <= indent && matches!(bytes.get(at + spaces), Some(b'{' | b']')) {
                 return Some(at);
             }
@@ -180,22 +215,38 @@ mod tests {
     use super::*;
 
     fn event(id: u32) -> String {
-        format!(r#"{{"event_id":"e{id}","request_id":"r","kind":"op_start","timestamp":"2026-11-21T01:36:21Z","seq":{id}}}"#)
+        format!(
+            r#"{{"event_id":"e{id}","request_id":"r","kind":"op_start","timestamp":"2026-11-21T01:36:21Z","seq":{id}}}"#
+        )
     }
 
     fn pretty(id: u32) -> String {
-        event(id).replace("{", "  {\n    ").replace(",\"", ",\n    \"").replace("}", "\n  }")
+        event(id)
+            .replace('{', "  {\n    ")
+            .replace(",\"", ",\n    \"")
+            .replace('}', "\n  }")
     }
 
     /// Shows what is found in a text: `e1` for events, `<reason: start of text>` for the rest.
     fn found(text: &str) -> String {
         let text = Text::new(text);
-        let parsed = parse(&mut WireReader::default(), &text, Place::default(), true, usize::MAX, Vec::new());
+        let parsed = parse(
+            &mut WireReader::default(),
+            &text,
+            Place::default(),
+            true,
+            usize::MAX,
+            Vec::new(),
+        );
         assert_eq!(parsed.used, text.len());
         let events = parsed.events.iter().map(|e| e.event_id.to_string());
         let bad = parsed.bad.iter().map(|bad| {
             let head: String = text[bad.range.clone()].chars().take(8).collect();
-            format!("<{}: {}>", bad.error.kind().code(), head.lines().next().unwrap_or_default())
+            format!(
+                "<{}: {}>",
+                bad.error.kind().code(),
+                head.lines().next().unwrap_or_default()
+            )
         });
         events.chain(bad).collect::<Vec<_>>().join(" ")
     }
@@ -223,16 +274,40 @@ mod tests {
         let (a, b) = (event(1), event(2));
         let cut_in_string = &a[..14];
         let cut_outside = &a[..12];
-        assert_eq!(found(&format!("{a}\n{cut_in_string}\n{b}\n")), "e1 e2 <not_json: {\"event_>");
-        assert_eq!(found(&format!("{a}\n{cut_outside}\n{b}\n")), "e1 e2 <cut_off: {\"event_>");
-        assert_eq!(found(&format!("{cut_outside}\n{b}")), "e2 <cut_off: {\"event_>");
-        assert_eq!(found(&format!("{cut_outside}\n{a}\n{b}")), "e1 e2 <not_json: {\"event_>");
-        assert_eq!(found(&format!("Traceback\n  at x\n{b}\n")), "e2 <not_json: Tracebac> <not_json: at x>");
-        assert_eq!(found(&format!("{a}\n{{\"a\":1}}\n{b}")), "e1 e2 <missing_field: {\"a\":1}>");
-        assert_eq!(found(&format!("{a} trailing\n{b}")), "e1 e2 <not_json: trailing>");
+        assert_eq!(
+            found(&format!("{a}\n{cut_in_string}\n{b}\n")),
+            "e1 e2 <not_json: {\"event_>"
+        );
+        assert_eq!(
+            found(&format!("{a}\n{cut_outside}\n{b}\n")),
+            "e1 e2 <cut_off: {\"event_>"
+        );
+        assert_eq!(
+            found(&format!("{cut_outside}\n{b}")),
+            "e2 <cut_off: {\"event_>"
+        );
+        assert_eq!(
+            found(&format!("{cut_outside}\n{a}\n{b}")),
+            "e1 e2 <not_json: {\"event_>"
+        );
+        assert_eq!(
+            found(&format!("Traceback\n  at x\n{b}\n")),
+            "e2 <not_json: Tracebac> <not_json: at x>"
+        );
+        assert_eq!(
+            found(&format!("{a}\n{{\"a\":1}}\n{b}")),
+            "e1 e2 <missing_field: {\"a\":1}>"
+        );
+        assert_eq!(
+            found(&format!("{a} trailing\n{b}")),
+            "e1 e2 <not_json: trailing>"
+        );
         assert_eq!(found(&format!("{a}\n]\n{b}")), "e1 e2 <not_json: ]>");
         assert_eq!(found(&format!("[[1]\n{b}")), "e2 <not_an_object: [1]>");
-        assert_eq!(found(&format!("{a}\n{cut_in_string}")), "e1 <cut_off: {\"event_>");
+        assert_eq!(
+            found(&format!("{a}\n{cut_in_string}")),
+            "e1 <cut_off: {\"event_>"
+        );
     }
 
     #[test]
@@ -255,13 +330,25 @@ mod tests {
     #[test]
     fn any_cut_into_chunks_finds_the_same() {
         let damaged = pretty(2).replace("\"op_start\"", "oops");
-        let text = format!("[{},\n{},\n{damaged}\n]\nnoise\n{}\n", event(1), pretty(4), event(3));
+        let text = format!(
+            "[{},\n{},\n{damaged}\n]\nnoise\n{}\n",
+            event(1),
+            pretty(4),
+            event(3)
+        );
         let whole = found(&text);
         for first in 0..text.len() {
             let (mut place, mut from, mut seen) = (Place::default(), 0, Vec::new());
             for (until, last) in [(first, false), (text.len(), true)] {
                 let chunk = Text::new(&text[from..until]);
-                let parsed = parse(&mut WireReader::default(), &chunk, place, last, usize::MAX, Vec::new());
+                let parsed = parse(
+                    &mut WireReader::default(),
+                    &chunk,
+                    place,
+                    last,
+                    usize::MAX,
+                    Vec::new(),
+                );
                 seen.push((parsed.events.len(), parsed.bad.len()));
                 from += parsed.used;
                 place = parsed.end;

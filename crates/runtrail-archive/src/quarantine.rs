@@ -21,7 +21,10 @@ pub struct QuarantineFile {
 impl QuarantineFile {
     /// Names the file; its folder must exist when the first reject comes.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None }
+        Self {
+            path: path.into(),
+            file: None,
+        }
     }
 
     /// Returns the file's path.
@@ -40,7 +43,9 @@ impl QuarantineFile {
 
     /// Makes the file durable; whether there is one.
     pub fn finish(&mut self) -> io::Result<bool> {
-        let Some(file) = &mut self.file else { return Ok(false) };
+        let Some(file) = &mut self.file else {
+            return Ok(false);
+        };
         file.flush()?;
         file.get_ref().sync_all()?;
         Ok(true)

@@ -89,9 +89,18 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Makes a reader; with more than one thread it starts them.
     pub fn new(options: ReadOptions, progress: &'a Progress) -> Self {
-        let options = ReadOptions { max_line: options.max_line.min(MAX_LINE), ..options };
+        let options = ReadOptions {
+            max_line: options.max_line.min(MAX_LINE),
+            ..options
+        };
         let pool = (options.threads > 1).then(|| Pool::start(&options));
-        Self { options, wire: WireReader::new(options.wire), pool, progress, report: ReadReport::default() }
+        Self {
+            options,
+            wire: WireReader::new(options.wire),
+            pool,
+            progress,
+            report: ReadReport::default(),
+        }
     }
 
     /// Reads an input to its end. An input that cannot be read is noted in the report; what could
@@ -122,7 +131,9 @@ impl<'a> Reader<'a> {
     ) -> Result<(), ArchiveError> {
         let found_in_folder = matches!(input, Input::File { named: false, .. });
         let what = match opened.format {
-            Format::Plain | Format::Gzip | Format::Zstd => return self.read_text(name, opened, sink),
+            Format::Plain | Format::Gzip | Format::Zstd => {
+                return self.read_text(name, opened, sink);
+            }
             Format::Empty => {
                 self.report.empty.push(name.to_owned());
                 return Ok(());
@@ -139,7 +150,15 @@ impl<'a> Reader<'a> {
         let reason = RejectReason::Binary(what);
         let length = input.size();
         self.reject(
-            Reject { file: name.to_owned(), line: 1, byte: 0, length, reason, marked: (0, 0), text: Vec::new() },
+            Reject {
+                file: name.to_owned(),
+                line: 1,
+                byte: 0,
+                length,
+                reason,
+                marked: (0, 0),
+                text: Vec::new(),
+            },
             sink,
         )
     }
@@ -150,7 +169,12 @@ impl<'a> Reader<'a> {
         sink.reject(reject)
     }
 
-    fn read_text(&mut self, name: &str, opened: Opened, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+    fn read_text(
+        &mut self,
+        name: &str,
+        opened: Opened,
+        sink: &mut dyn Sink,
+    ) -> Result<(), ArchiveError> {
         let mut file = TextFile {
             name,
             compressed: opened.format != Format::Plain,
@@ -165,7 +189,7 @@ impl<'a> Reader<'a> {
             if self.progress.cancelled.load(Ordering::Relaxed) {
                 return Err(ArchiveError::Interrupted);
             }
-            self.take(&mut file, chunk, parsed, sink)?;
+            self.take(&mut file, &chunk, parsed, sink)?;
         }
         self.end_of_text(&mut file, sink)
     }
@@ -175,7 +199,10 @@ impl<'a> Reader<'a> {
     /// A chunk that is parsed ahead is assumed to begin between values. Where the chunk before it
     /// turns out to end inside one, both are given back and read as one; a file that keeps doing
     /// so (an array over many lines) is no longer parsed ahead.
-    fn next_parsed(&mut self, file: &mut TextFile<'_>) -> Result<Option<(Chunk, Parsed)>, ArchiveError> {
+    fn next_parsed(
+        &mut self,
+        file: &mut TextFile<'_>,
+    ) -> Result<Option<(Chunk, Parsed)>, ArchiveError> {
         let ahead = match &self.pool {
             Some(pool) if file.misses < 2 => pool.threads() + 1,
             _ => 0,
@@ -190,33 +217,46 @@ impl<'a> Reader<'a> {
         if let Some(task) = file.waiting.pop_front() {
             return task.wait().map(Some).ok_or(ArchiveError::ThreadLost);
         }
-        let Some(chunk) = file.chunks.next(file.want) else { return Ok(None) };
+        let Some(chunk) = file.chunks.next(file.want) else {
+            return Ok(None);
+        };
         let (limit, room) = (self.options.max_line, room_for(&chunk.text));
-        let parsed = parse(&mut self.wire, &chunk.text, file.place, chunk.last, limit, room);
+        let parsed = parse(
+            &mut self.wire,
+            &chunk.text,
+            file.place,
+            chunk.last,
+            limit,
+            room,
+        );
         Ok(Some((chunk, parsed)))
     }
 
     fn take(
         &mut self,
         file: &mut TextFile<'_>,
-        chunk: Chunk,
+        chunk: &Chunk,
         parsed: Parsed,
         sink: &mut dyn Sink,
     ) -> Result<(), ArchiveError> {
         let used = parsed.used;
         if file.uncounted {
-            self.progress.bytes_read.fetch_add(used as u64, Ordering::Relaxed);
+            self.progress
+                .bytes_read
+                .fetch_add(used as u64, Ordering::Relaxed);
         }
         let clean = used == chunk.text.len() && parsed.end == file.place;
         file.place = parsed.end;
         self.report.substitutions += parsed.substitutions;
         self.report.events += parsed.events.len() as u64;
-        self.progress.events.fetch_add(parsed.events.len() as u64, Ordering::Relaxed);
+        self.progress
+            .events
+            .fetch_add(parsed.events.len() as u64, Ordering::Relaxed);
         if !parsed.events.is_empty() {
             sink.events(parsed.events, chunk.text.len())?;
         }
         for bad in &parsed.bad {
-            let mut reject = file.reject_of(&chunk, bad);
+            let mut reject = file.reject_of(chunk, bad);
             let cut_by_failure = bad.error.kind() == WireErrorKind::Cut && chunk.last;
             if cut_by_failure && let Some(reason) = self.failure_of(file) {
                 reject.reason = reason;
@@ -228,7 +268,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         file.take_back();
-        file.chunks.push_back(&chunk, used);
+        file.chunks.push_back(chunk, used);
         let unfinished = chunk.text.len() - used;
         if unfinished > self.options.max_line {
             return self.skip_overlong(file, sink);
@@ -239,9 +279,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Rejects a value beyond the limit and skips to its end, which is not known to be near.
-    fn skip_overlong(&mut self, file: &mut TextFile<'_>, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+    fn skip_overlong(
+        &mut self,
+        file: &mut TextFile<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), ArchiveError> {
         // Compressed data can hold a line without end in a few bytes; plain data costs its own size.
-        let patience = if file.compressed { self.options.max_line.saturating_mul(16) } else { usize::MAX };
+        let patience = if file.compressed {
+            self.options.max_line.saturating_mul(16)
+        } else {
+            usize::MAX
+        };
         let limit = self.options.max_line;
         let (line, byte) = file.chunks.position();
         let mut skip = Skip::new(limit, file.place.column);
@@ -262,11 +310,24 @@ impl<'a> Reader<'a> {
         }
         file.place.column = skip.column();
         if file.uncounted {
-            self.progress.bytes_read.fetch_add(skip.skipped(), Ordering::Relaxed);
+            self.progress
+                .bytes_read
+                .fetch_add(skip.skipped(), Ordering::Relaxed);
         }
         let reason = RejectReason::Wire(WireErrorKind::TooLong { limit });
         let file = file.name.to_owned();
-        self.reject(Reject { file, line, byte, length: skip.skipped(), reason, marked: (0, 0), text }, sink)
+        self.reject(
+            Reject {
+                file,
+                line,
+                byte,
+                length: skip.skipped(),
+                reason,
+                marked: (0, 0),
+                text,
+            },
+            sink,
+        )
     }
 
     /// Takes what stopped a file early, so that it is counted once.
@@ -275,16 +336,35 @@ impl<'a> Reader<'a> {
         if file.compressed && error.raw_os_error().is_none() {
             return Some(RejectReason::Damaged(error.to_string()));
         }
-        self.report.failed.push((file.name.to_owned(), error.to_string()));
+        self.report
+            .failed
+            .push((file.name.to_owned(), error.to_string()));
         Some(RejectReason::Unreadable(error.to_string()))
     }
 
     /// Counts what stopped a file early, unless a value that it cut has been counted.
-    fn end_of_text(&mut self, file: &mut TextFile<'_>, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
+    fn end_of_text(
+        &mut self,
+        file: &mut TextFile<'_>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), ArchiveError> {
         let (line, byte) = file.chunks.position();
-        let Some(reason) = self.failure_of(file) else { return Ok(()) };
+        let Some(reason) = self.failure_of(file) else {
+            return Ok(());
+        };
         let file = file.name.to_owned();
-        self.reject(Reject { file, line, byte, length: 0, reason, marked: (0, 0), text: Vec::new() }, sink)
+        self.reject(
+            Reject {
+                file,
+                line,
+                byte,
+                length: 0,
+                reason,
+                marked: (0, 0),
+                text: Vec::new(),
+            },
+            sink,
+        )
     }
 }
 
@@ -319,9 +399,21 @@ impl TextFile<'_> {
         let text = &bytes[bad.range.clone()];
         let text = &text[..text.trim_ascii_end().len()];
         let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
-        let kind = if not_utf8 { WireErrorKind::NotUtf8 } else { bad.error.kind() };
-        let at = bad.error.at().saturating_sub(bad.range.start).min(text.len());
-        let kept = if matches!(kind, WireErrorKind::TooLong { .. }) { OVERLONG_HEAD } else { usize::MAX };
+        let kind = if not_utf8 {
+            WireErrorKind::NotUtf8
+        } else {
+            bad.error.kind()
+        };
+        let at = bad
+            .error
+            .at()
+            .saturating_sub(bad.range.start)
+            .min(text.len());
+        let kept = if matches!(kind, WireErrorKind::TooLong { .. }) {
+            OVERLONG_HEAD
+        } else {
+            usize::MAX
+        };
         Reject {
             file: self.name.to_owned(),
             line: chunk.line + count_lines(&bytes[..bad.range.start]),

@@ -34,8 +34,12 @@ impl RejectReason {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Wire(kind) => kind.hint(),
-            Self::Damaged(_) => Some("the file was probably cut off while it was written or copied; fetch it again"),
-            Self::Binary(_) => Some("a source is JSON Lines or a JSON array, plain or under gzip or Zstandard"),
+            Self::Damaged(_) => {
+                Some("the file was probably cut off while it was written or copied; fetch it again")
+            }
+            Self::Binary(_) => {
+                Some("a source is JSON Lines or a JSON array, plain or under gzip or Zstandard")
+            }
             Self::Unreadable(_) => None,
         }
     }

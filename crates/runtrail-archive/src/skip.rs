@@ -38,7 +38,8 @@ impl Skip {
 
     /// Returns the column of what follows the value, once its end has been found.
     pub(crate) fn column(&self) -> usize {
-        self.spaces.unwrap_or_else(|| self.indent.saturating_add(self.skipped as usize))
+        self.spaces
+            .unwrap_or_else(|| self.indent.saturating_add(self.skipped as usize))
     }
 
     /// Skips as much of the text as belongs to the value; whether its end is there.
@@ -47,7 +48,9 @@ impl Skip {
             if let Some(spaces) = self.spaces {
                 match byte {
                     b' ' | b'\t' => self.spaces = Some(spaces + 1),
-                    b'{' | b']' if spaces <= self.indent && self.skipped > self.limit => return (at, true),
+                    b'{' | b']' if spaces <= self.indent && self.skipped > self.limit => {
+                        return (at, true);
+                    }
                     _ => self.spaces = None,
                 }
             }
@@ -106,7 +109,10 @@ mod tests {
 
     #[test]
     fn a_value_ends_with_its_bracket() {
-        assert_eq!(rest_after(3, r#"{"a":"}\"","b":[{}]},{"c":1}]"#), r#",{"c":1}]"#);
+        assert_eq!(
+            rest_after(3, r#"{"a":"}\"","b":[{}]},{"c":1}]"#),
+            r#",{"c":1}]"#
+        );
         assert_eq!(rest_after(3, "[1,\n2]\n{}"), "\n{}");
         assert_eq!(rest_after(3, "{\n  \"a\": {\n  }\n}\n{}"), "\n{}");
     }

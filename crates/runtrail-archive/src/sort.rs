@@ -46,7 +46,13 @@ pub struct Sorter {
 impl Sorter {
     /// Makes a sorter.
     pub fn new(options: SortOptions) -> Self {
-        Self { options, collected: Vec::new(), held: 0, spills: Vec::new(), spilling: None }
+        Self {
+            options,
+            collected: Vec::new(),
+            held: 0,
+            spills: Vec::new(),
+            spilling: None,
+        }
     }
 
     /// Takes events that together keep about `bytes` of text alive.
@@ -55,8 +61,16 @@ impl Sorter {
         self.held += bytes + events.capacity() * (size_of::<TraceEvent>() + 24);
         self.collected.push(events);
         // What is being written is still in memory, so on two threads each side has half.
-        let limit = if self.options.threads > 1 { self.options.memory / 2 } else { self.options.memory };
-        if self.held >= limit { self.spill() } else { Ok(()) }
+        let limit = if self.options.threads > 1 {
+            self.options.memory / 2
+        } else {
+            self.options.memory
+        };
+        if self.held >= limit {
+            self.spill()
+        } else {
+            Ok(())
+        }
     }
 
     /// Ends collecting and begins to hand out.
@@ -66,11 +80,23 @@ impl Sorter {
         }
         self.wait_for_spill()?;
         let fan_in = (self.options.merge_memory / CURSOR_BYTES).max(4);
-        let merge = merge_all(&mut self.spills, std::mem::take(&mut self.collected), fan_in, &self.options)
-            .map_err(|e| self.options.temp_error(e))?;
+        let merge = merge_all(
+            &mut self.spills,
+            std::mem::take(&mut self.collected),
+            fan_in,
+            &self.options,
+        )
+        .map_err(|e| self.options.temp_error(e))?;
         let ids = DistinctIds::new(self.options.temp_dir.clone());
         let (dedup, counts) = (Dedup::default(), SortCounts::default());
-        Ok(Sorted { merge, options: self.options, dedup, ids, ahead: None, counts })
+        Ok(Sorted {
+            merge,
+            options: self.options,
+            dedup,
+            ids,
+            ahead: None,
+            counts,
+        })
     }
 
     fn spill(&mut self) -> Result<(), ArchiveError> {
@@ -80,21 +106,29 @@ impl Sorter {
         let dir = self.options.temp_dir.clone();
         let write = move || {
             let mut writer = SpillWriter::create(dir.as_deref())?;
-            MemoryCursor::sort(collected).iter().try_for_each(|event| writer.push(event))?;
+            MemoryCursor::sort(collected)
+                .iter()
+                .try_for_each(|event| writer.push(event))?;
             writer.finish()
         };
         if self.options.threads > 1 {
             self.spilling = Some(std::thread::spawn(write));
             return Ok(());
         }
-        self.spills.push(write().map_err(|e| self.options.temp_error(e))?);
+        self.spills
+            .push(write().map_err(|e| self.options.temp_error(e))?);
         Ok(())
     }
 
     fn wait_for_spill(&mut self) -> Result<(), ArchiveError> {
-        let Some(spilling) = self.spilling.take() else { return Ok(()) };
-        let spill = spilling.join().unwrap_or_else(|_| Err(io::Error::other("a sorting thread panicked")));
-        self.spills.push(spill.map_err(|e| self.options.temp_error(e))?);
+        let Some(spilling) = self.spilling.take() else {
+            return Ok(());
+        };
+        let spill = spilling
+            .join()
+            .unwrap_or_else(|_| Err(io::Error::other("a sorting thread panicked")));
+        self.spills
+            .push(spill.map_err(|e| self.options.temp_error(e))?);
         Ok(())
     }
 }
@@ -107,7 +141,9 @@ fn merge_all(
     options: &SortOptions,
 ) -> io::Result<Merge> {
     while spills.len() > fan_in {
-        let cursors = spills.drain(..fan_in).map(|spill| spill.read().map(Cursor::Spill));
+        let cursors = spills
+            .drain(..fan_in)
+            .map(|spill| spill.read().map(Cursor::Spill));
         let mut merge = Merge::new(cursors.collect::<io::Result<_>>()?);
         let mut writer = SpillWriter::create(options.temp_dir.as_deref())?;
         while let Some(event) = merge.next_event()? {
@@ -115,7 +151,10 @@ fn merge_all(
         }
         spills.push(writer.finish()?);
     }
-    let mut cursors = spills.drain(..).map(|spill| spill.read().map(Cursor::Spill)).collect::<io::Result<Vec<_>>>()?;
+    let mut cursors = spills
+        .drain(..)
+        .map(|spill| spill.read().map(Cursor::Spill))
+        .collect::<io::Result<Vec<_>>>()?;
     if !collected.is_empty() {
         cursors.push(Cursor::Memory(MemoryCursor::sort(collected)));
     }
@@ -167,8 +206,14 @@ impl Sorted {
         while let Some(event) = current {
             bytes += event.text_bytes();
             let next = self.next_distinct()?;
-            if next.as_ref().is_none_or(|next| next.request_id != event.request_id) {
-                ended.push(RunEnd { request_id: event.request_id.clone(), after: events.len() + 1 });
+            if next
+                .as_ref()
+                .is_none_or(|next| next.request_id != event.request_id)
+            {
+                ended.push(RunEnd {
+                    request_id: event.request_id.clone(),
+                    after: events.len() + 1,
+                });
                 self.counts.runs += 1;
             }
             events.push(event);
@@ -193,7 +238,11 @@ impl Sorted {
 
     fn next_distinct(&mut self) -> Result<Option<TraceEvent>, ArchiveError> {
         loop {
-            let Some(event) = self.merge.next_event().map_err(|e| self.options.temp_error(e))? else {
+            let Some(event) = self
+                .merge
+                .next_event()
+                .map_err(|e| self.options.temp_error(e))?
+            else {
                 return Ok(None);
             };
             if self.dedup.is_repeat(&event) {
@@ -202,7 +251,9 @@ impl Sorted {
             }
             self.counts.events += 1;
             self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
-            self.ids.push(&event.event_id).map_err(|e| self.options.temp_error(e))?;
+            self.ids
+                .push(&event.event_id)
+                .map_err(|e| self.options.temp_error(e))?;
             return Ok(Some(event));
         }
     }
@@ -217,4 +268,3 @@ pub(crate) fn temp_file(dir: Option<&std::path::Path>) -> io::Result<std::fs::Fi
         None => tempfile::tempfile(),
     }
 }
-

@@ -72,44 +72,66 @@ fn resolve_one(source: &str, found: &mut Sources) -> Result<(), ArchiveError> {
     }
     let source = match source.split_once("://") {
         Some(("file", path)) => path.strip_prefix("localhost").unwrap_or(path),
-        Some(_) => return Err(ArchiveError::UnsupportedUrl { url: source.to_owned() }),
+        Some(_) => {
+            return Err(ArchiveError::UnsupportedUrl {
+                url: source.to_owned(),
+            });
+        }
         None => source,
     };
     let path = Path::new(source);
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => walk(path, found),
         Ok(meta) => {
-            found.inputs.push(Input::File { path: path.to_owned(), size: meta.len(), named: true });
+            found.inputs.push(Input::File {
+                path: path.to_owned(),
+                size: meta.len(),
+                named: true,
+            });
             Ok(())
         }
         Err(_) if source.contains(['*', '?', '[', '{']) => glob(source, found),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            Err(ArchiveError::NotFound { source_text: source.to_owned() })
-        }
-        Err(e) => Err(ArchiveError::List { path: path.to_owned(), source: e }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(ArchiveError::NotFound {
+            source_text: source.to_owned(),
+        }),
+        Err(e) => Err(ArchiveError::List {
+            path: path.to_owned(),
+            source: e,
+        }),
     }
 }
 
 fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
     let mut lakes = Vec::new();
-    let entries = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter().filter_entry(|entry| {
-        if entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.') {
-            return false;
-        }
-        let is_lake = entry.file_type().is_dir() && entry.path().join("_runtrail").is_dir();
-        if is_lake {
-            lakes.push(entry.path().to_owned());
-        }
-        !is_lake
-    });
+    let entries = WalkDir::new(root)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| {
+            if entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.') {
+                return false;
+            }
+            let is_lake = entry.file_type().is_dir() && entry.path().join("_runtrail").is_dir();
+            if is_lake {
+                lakes.push(entry.path().to_owned());
+            }
+            !is_lake
+        });
     for entry in entries {
         let entry = entry.map_err(|e| {
             let path = e.path().unwrap_or(root).to_owned();
-            ArchiveError::List { path, source: e.into() }
+            ArchiveError::List {
+                path,
+                source: e.into(),
+            }
         })?;
         if entry.file_type().is_file() {
             let size = entry.metadata().map_or(0, |meta| meta.len());
-            found.inputs.push(Input::File { path: entry.into_path(), size, named: false });
+            found.inputs.push(Input::File {
+                path: entry.into_path(),
+                size,
+                named: false,
+            });
         }
     }
     found.skipped_lakes.append(&mut lakes);
@@ -120,27 +142,41 @@ fn glob(pattern: &str, found: &mut Sources) -> Result<(), ArchiveError> {
     let matcher = GlobBuilder::new(pattern)
         .literal_separator(true)
         .build()
-        .map_err(|source| ArchiveError::BadPattern { pattern: pattern.to_owned(), source })?
+        .map_err(|source| ArchiveError::BadPattern {
+            pattern: pattern.to_owned(),
+            source,
+        })?
         .compile_matcher();
-    let mut matched = Sources::default();
-    for entry in WalkDir::new(fixed_part(pattern)).follow_links(true).sort_by_file_name().into_iter().flatten() {
-        // A pattern without a leading folder is matched against `a.jsonl`, not `./a.jsonl`.
+    let mut below = Sources::default();
+    for entry in WalkDir::new(fixed_part(pattern))
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .flatten()
+    {
+        // A pattern without a leading folder is below against `a.jsonl`, not `./a.jsonl`.
         let path = entry.path().strip_prefix("./").unwrap_or(entry.path());
         if !matcher.is_match(path) {
             continue;
         }
         if entry.file_type().is_dir() {
-            walk(path, &mut matched)?;
+            walk(path, &mut below)?;
         } else {
             let size = entry.metadata().map_or(0, |meta| meta.len());
-            matched.inputs.push(Input::File { path: path.to_owned(), size, named: true });
+            below.inputs.push(Input::File {
+                path: path.to_owned(),
+                size,
+                named: true,
+            });
         }
     }
-    if matched.inputs.is_empty() {
-        return Err(ArchiveError::NoMatch { pattern: pattern.to_owned() });
+    if below.inputs.is_empty() {
+        return Err(ArchiveError::NoMatch {
+            pattern: pattern.to_owned(),
+        });
     }
-    found.inputs.append(&mut matched.inputs);
-    found.skipped_lakes.append(&mut matched.skipped_lakes);
+    found.inputs.append(&mut below.inputs);
+    found.skipped_lakes.append(&mut below.skipped_lakes);
     Ok(())
 }
 

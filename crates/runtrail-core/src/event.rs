@@ -7,11 +7,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-pub(crate) use payload::{offset_in, scan_object, slot_keys};
 pub use payload::{
-    MAX_SLOTS, Slots,
-    Annotation, ErrorInfo, GroupEnd, GroupStart, LlmUsage, MediaRef, OpEnd, OpStart, OpYield, Payload, View,
+    Annotation, ErrorInfo, GroupEnd, GroupStart, LlmUsage, MAX_SLOTS, MediaRef, OpEnd, OpStart,
+    OpYield, Payload, Slots, View,
 };
+pub(crate) use payload::{offset_in, scan_object, slot_keys};
 
 use crate::json::compact;
 use crate::text::Text;
@@ -73,7 +73,10 @@ impl EventKind {
 
     /// Returns the known kind of that name.
     pub fn known(name: &str) -> Option<Self> {
-        Self::KNOWN.iter().find(|kind| kind.as_str() == name).cloned()
+        Self::KNOWN
+            .iter()
+            .find(|kind| kind.as_str() == name)
+            .cloned()
     }
 }
 
@@ -155,7 +158,9 @@ impl Status {
 
     /// Returns the status of that name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Ok, Self::Error, Self::Cancelled, Self::Truncated].into_iter().find(|s| s.as_str() == name)
+        [Self::Ok, Self::Error, Self::Cancelled, Self::Truncated]
+            .into_iter()
+            .find(|s| s.as_str() == name)
     }
 }
 
@@ -252,8 +257,18 @@ impl TraceEvent {
     pub fn text_bytes(&self) -> usize {
         let op_name = self.op_name.as_ref().map_or(0, |name| name.len());
         let extra = self.extra.as_ref().map_or(0, |extra| extra.len());
-        let ctx: usize = self.ctx.segments().iter().map(|segment| segment.len()).sum();
-        self.event_id.len() + self.request_id.len() + op_name + ctx + self.payload.text().len() + extra
+        let ctx: usize = self
+            .ctx
+            .segments()
+            .iter()
+            .map(|segment| segment.len())
+            .sum();
+        self.event_id.len()
+            + self.request_id.len()
+            + op_name
+            + ctx
+            + self.payload.text().len()
+            + extra
     }
 }
 

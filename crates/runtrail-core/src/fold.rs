@@ -13,7 +13,6 @@ mod content;
 mod run;
 mod scope;
 
-
 use run::RunFold;
 
 use crate::event::TraceEvent;
@@ -41,7 +40,11 @@ pub struct FoldLimits {
 
 impl Default for FoldLimits {
     fn default() -> Self {
-        Self { max_open_spans: 1_000_000, max_held_bytes: 64 << 20, content: true }
+        Self {
+            max_open_spans: 1_000_000,
+            max_held_bytes: 64 << 20,
+            content: true,
+        }
     }
 }
 
@@ -74,7 +77,11 @@ pub struct Fold {
 impl Fold {
     /// Makes a fold whose span ids belong to a namespace; the default namespace is empty.
     pub fn new(namespace: impl Into<String>, limits: FoldLimits) -> Self {
-        Self { namespace: namespace.into(), limits, runs: Map::default() }
+        Self {
+            namespace: namespace.into(),
+            limits,
+            runs: Map::default(),
+        }
     }
 
     /// Takes the next event of its run and appends the spans that it closes.
@@ -94,8 +101,14 @@ impl Fold {
     /// Ends a run: closes what is open, innermost first, and sums it up.
     ///
     /// `None` where no event of the run was seen.
-    pub fn finish_run(&mut self, request_id: &str, spans: &mut Vec<SpanRecord>) -> Option<RunSummary> {
-        self.runs.remove(request_id).and_then(|run| run.finish(spans))
+    pub fn finish_run(
+        &mut self,
+        request_id: &str,
+        spans: &mut Vec<SpanRecord>,
+    ) -> Option<RunSummary> {
+        self.runs
+            .remove(request_id)
+            .and_then(|run| run.finish(spans))
     }
 
     /// Returns the runs that have not been finished, in the order of their ids.

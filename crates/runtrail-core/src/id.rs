@@ -145,9 +145,16 @@ mod tests {
     fn ids_are_pinned() {
         // Exported lakes and tracing backends hold these: a change here breaks every join by id.
         let ids = SpanIds::of_run("", "r1");
-        assert_eq!(TraceId::of_run("", "r1").to_string(), "45a2f3fbbb1f70363d688a97651b9bc5");
+        assert_eq!(
+            TraceId::of_run("", "r1").to_string(),
+            "45a2f3fbbb1f70363d688a97651b9bc5"
+        );
         assert_eq!(ids.run().to_string(), "843a8e349e684532");
-        assert_eq!(ids.op("main.fetch", &Ctx::new(["main", "[0]"]), 0).to_string(), "93c00c256fbd0844");
+        assert_eq!(
+            ids.op("main.fetch", &Ctx::new(["main", "[0]"]), 0)
+                .to_string(),
+            "93c00c256fbd0844"
+        );
         assert_eq!(ids.group("turn-0", 0).to_string(), "aaf93c22a50863da");
     }
 
@@ -158,6 +165,9 @@ mod tests {
         assert_ne!(one, ids.op("a", &Ctx::new(["bc"]), 0));
         assert_ne!(one, ids.op("ab", &Ctx::new(["c"]), 0));
         assert_ne!(ids.op("a", &Ctx::default(), 0), ids.group("a", 0));
-        assert_ne!(SpanIds::of_run("a", "b").run(), SpanIds::of_run("", "ab").run());
+        assert_ne!(
+            SpanIds::of_run("a", "b").run(),
+            SpanIds::of_run("", "ab").run()
+        );
     }
 }

@@ -27,7 +27,8 @@ impl<'a> RawJson<'a> {
     pub fn parse(text: &'a str) -> Option<Self> {
         let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
         let mut scanner = Scanner::new(trimmed.as_bytes(), 0, crate::wire::DEFAULT_MAX_DEPTH);
-        let complete = scanner.value().is_ok() && scanner.pos() == trimmed.len() && scanner.odds().is_empty();
+        let complete =
+            scanner.value().is_ok() && scanner.pos() == trimmed.len() && scanner.odds().is_empty();
         complete.then_some(Self(trimmed))
     }
 
@@ -53,7 +54,10 @@ impl<'a> RawJson<'a> {
 
     /// Returns a number as a float, or `None` where it is not a number or not finite.
     pub fn as_f64(self) -> Option<f64> {
-        self.is_number().then(|| self.0.parse().ok()).flatten().filter(|n: &f64| n.is_finite())
+        self.is_number()
+            .then(|| self.0.parse().ok())
+            .flatten()
+            .filter(|n: &f64| n.is_finite())
     }
 
     /// Returns a number that is integral and fits 64 bits; `3.0` and `3e2` count as integral.
@@ -65,18 +69,28 @@ impl<'a> RawJson<'a> {
             return Some(n);
         }
         // 2^53 is where a float stops telling neighbouring integers apart.
-        let float: f64 = self.0.contains(['.', 'e', 'E']).then(|| self.0.parse().ok()).flatten()?;
+        let float: f64 = self
+            .0
+            .contains(['.', 'e', 'E'])
+            .then(|| self.0.parse().ok())
+            .flatten()?;
         (float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0).then_some(float as i64)
     }
 
     /// Returns the fields of an object in source order, or `None` for another type.
     pub fn as_object(self) -> Option<Fields<'a>> {
-        self.0.starts_with('{').then(|| Fields { text: self.0, pos: 1 })
+        self.0.starts_with('{').then_some(Fields {
+            text: self.0,
+            pos: 1,
+        })
     }
 
     /// Returns the last field of that name, as JSON readers commonly resolve repeated keys.
     pub fn get(self, key: &str) -> Option<RawJson<'a>> {
-        self.as_object()?.filter(|(name, _)| name == key).last().map(|(_, value)| value)
+        self.as_object()?
+            .filter(|(name, _)| name == key)
+            .last()
+            .map(|(_, value)| value)
     }
 
     fn is_number(self) -> bool {
@@ -178,7 +192,17 @@ mod tests {
 
     #[test]
     fn what_is_not_one_value_is_refused() {
-        for text in ["", "{", "1 2", "{\"a\":}", "[1,]", "NaN", "nul", "\"\\ud800\"", "01"] {
+        for text in [
+            "",
+            "{",
+            "1 2",
+            "{\"a\":}",
+            "[1,]",
+            "NaN",
+            "nul",
+            "\"\\ud800\"",
+            "01",
+        ] {
             assert!(RawJson::parse(text).is_none(), "{text}");
         }
     }

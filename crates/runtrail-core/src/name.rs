@@ -12,7 +12,13 @@ pub fn file_name(id: &str, extension: &str) -> String {
     let mut name: String = id
         .chars()
         .take(PREFIX)
-        .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c.to_ascii_lowercase() } else { '_' })
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' || c == '-' {
+                c.to_ascii_lowercase()
+            } else {
+                '_'
+            }
+        })
         .collect();
     let hash = blake3::hash(id.as_bytes()).to_hex();
     name.push('-');
@@ -28,10 +34,22 @@ mod tests {
 
     #[test]
     fn names_are_safe_and_differ() {
-        for id in ["", "../../etc/passwd", "CON", "a\0b", "x".repeat(9000).as_str(), "Ünïcode 😀", "-rf"] {
+        for id in [
+            "",
+            "../../etc/passwd",
+            "CON",
+            "a\0b",
+            "x".repeat(9000).as_str(),
+            "Ünïcode 😀",
+            "-rf",
+        ] {
             let name = file_name(id, "json");
             assert!(name.len() <= PREFIX + 22, "{name}");
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b)), "{name}");
+            assert!(
+                name.bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"_-.".contains(&b)),
+                "{name}"
+            );
         }
         assert_ne!(file_name("Run", "json"), file_name("run", "json"));
         assert_ne!(file_name("a/b", "json"), file_name("a_b", "json"));

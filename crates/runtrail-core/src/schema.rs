@@ -35,7 +35,12 @@ pub fn wire_schema() -> Value {
 fn kind_rule(kind: &EventKind) -> Value {
     let statuses: &[Status] = match kind {
         EventKind::GroupEnd => &[Status::Ok, Status::Error, Status::Truncated],
-        _ => &[Status::Ok, Status::Error, Status::Cancelled, Status::Truncated],
+        _ => &[
+            Status::Ok,
+            Status::Error,
+            Status::Cancelled,
+            Status::Truncated,
+        ],
     };
     let fields: serde_json::Map<String, Value> = crate::event::slot_keys(kind)
         .iter()
@@ -50,17 +55,26 @@ fn kind_rule(kind: &EventKind) -> Value {
 fn field_rule(key: &str, statuses: &[Status]) -> Value {
     match key {
         "status" => json!({"enum": statuses.iter().map(|s| s.as_str()).collect::<Vec<_>>()}),
-        "duration_ms" => json!({"type": ["number", "null"], "minimum": 0, "description": "Milliseconds."}),
-        "cost_usd" => json!({"type": ["number", "null"], "minimum": 0, "description": "US dollars; missing where unknown, never 0."}),
-        "yield_count" | "idx" | "prompt_tokens" | "completion_tokens" | "total_tokens" | "size_bytes" => {
+        "duration_ms" => {
+            json!({"type": ["number", "null"], "minimum": 0, "description": "Milliseconds."})
+        }
+        "cost_usd" => {
+            json!({"type": ["number", "null"], "minimum": 0, "description": "US dollars; missing where unknown, never 0."})
+        }
+        "yield_count" | "idx" | "prompt_tokens" | "completion_tokens" | "total_tokens"
+        | "size_bytes" => {
             json!({"type": ["integer", "null"], "minimum": 0})
         }
         "error" => json!({
             "type": ["object", "string", "null"],
             "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
         }),
-        "parent_id" => json!({"type": ["string", "null"], "description": "Event id of the opener that this was opened in."}),
-        "opener_id" => json!({"type": ["string", "null"], "description": "Event id of the opener that this belongs to."}),
+        "parent_id" => {
+            json!({"type": ["string", "null"], "description": "Event id of the opener that this was opened in."})
+        }
+        "opener_id" => {
+            json!({"type": ["string", "null"], "description": "Event id of the opener that this belongs to."})
+        }
         "key" | "name" | "model" | "handle" | "mime" => json!({"type": ["string", "null"]}),
         _ => json!({"description": "Any JSON; kept as it stands."}),
     }
@@ -80,6 +94,10 @@ mod tests {
             std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/schema")).unwrap();
             std::fs::write(path, &current).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), current, "{path} is out of date");
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            current,
+            "{path} is out of date"
+        );
     }
 }

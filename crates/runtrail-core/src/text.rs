@@ -39,18 +39,28 @@ impl Text {
             text.truncate(cut);
         }
         let end = text.len() as u32;
-        Self { chunk: Arc::new(FastStr::from_string(text)), start: 0, end }
+        Self {
+            chunk: Arc::new(FastStr::from_string(text)),
+            start: 0,
+            end,
+        }
     }
 
     /// Takes over bytes as a chunk of their own, or gives them back where they are not UTF-8, or
     /// are more than 4 GiB.
     pub fn from_utf8(bytes: Vec<u8>) -> Result<Self, Vec<u8>> {
-        let Ok(end) = u32::try_from(bytes.len()) else { return Err(bytes) };
+        let Ok(end) = u32::try_from(bytes.len()) else {
+            return Err(bytes);
+        };
         // `Bytes` keeps the vector reachable where the check fails. The check is by SIMD: the
         // standard library's costs as much as finding the events does.
         let bytes = Bytes::from(bytes);
         match FastStr::from_bytes(bytes.clone()) {
-            Ok(text) => Ok(Self { chunk: Arc::new(text), start: 0, end }),
+            Ok(text) => Ok(Self {
+                chunk: Arc::new(text),
+                start: 0,
+                end,
+            }),
             Err(_) => Err(bytes.into()),
         }
     }
@@ -58,14 +68,20 @@ impl Text {
     /// Returns the text.
     #[inline]
     pub fn as_str(&self) -> &str {
-        self.chunk.get(self.start as usize..self.end as usize).unwrap_or_default()
+        self.chunk
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 
     /// Returns a slice that shares this text's chunk, or empty text where the range is not one.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let whole = self.as_str();
         let inside = whole.get(range.clone()).is_some();
-        let (start, end) = if inside { (range.start, range.end) } else { (0, 0) };
+        let (start, end) = if inside {
+            (range.start, range.end)
+        } else {
+            (0, 0)
+        };
         Self {
             chunk: Arc::clone(&self.chunk),
             start: self.start + start as u32,
@@ -75,7 +91,11 @@ impl Text {
 
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
-        if self.len() == self.chunk.len() { self.clone() } else { Self::new(self.as_str()) }
+        if self.len() == self.chunk.len() {
+            self.clone()
+        } else {
+            Self::new(self.as_str())
+        }
     }
 
     /// Returns the bytes that this slice keeps alive.
@@ -126,7 +146,11 @@ impl Text {
     /// The text's bytes, without the look at character boundaries that a `str` takes.
     #[inline]
     fn bytes(&self) -> &[u8] {
-        self.chunk.as_str().as_bytes().get(self.start as usize..self.end as usize).unwrap_or_default()
+        self.chunk
+            .as_str()
+            .as_bytes()
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
     }
 
     /// Whether both are the same slice of the same chunk, which needs no look at the text.
@@ -164,7 +188,11 @@ impl PartialOrd for Text {
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
         // The order of UTF-8 bytes is the order of the characters.
-        if self.same_slice(other) { Ordering::Equal } else { self.bytes().cmp(other.bytes()) }
+        if self.same_slice(other) {
+            Ordering::Equal
+        } else {
+            self.bytes().cmp(other.bytes())
+        }
     }
 }
 

@@ -6,6 +6,8 @@ use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+/// The years 0000 to 9999, in seconds since the epoch.
+const WRITABLE_SECONDS: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
 
 /// A point in time: UTC microseconds since the Unix epoch and the nanoseconds beyond them.
 ///
@@ -27,7 +29,10 @@ impl Timestamp {
     ///
     /// Nanoseconds past 999 are carried into the microseconds.
     pub fn from_parts(micros: i64, nanos: u16) -> Self {
-        Self { micros: micros.saturating_add(i64::from(nanos / 1000)), nanos: nanos % 1000 }
+        Self {
+            micros: micros.saturating_add(i64::from(nanos / 1000)),
+            nanos: nanos % 1000,
+        }
     }
 
     /// Returns the whole microseconds since the epoch.
@@ -53,7 +58,10 @@ impl Timestamp {
             return self;
         }
         let micros = (millis * 1e3).round();
-        Self { micros: self.micros.saturating_sub(micros as i64), nanos: self.nanos }
+        Self {
+            micros: self.micros.saturating_sub(micros as i64),
+            nanos: self.nanos,
+        }
     }
 
     /// Returns the UTC day as year, month and day.
@@ -69,7 +77,10 @@ impl Timestamp {
 
     /// Returns the hour of the UTC day, 0 to 23.
     pub fn hour(self) -> u32 {
-        let seconds = self.micros.div_euclid(MICROS_PER_SECOND).rem_euclid(SECONDS_PER_DAY);
+        let seconds = self
+            .micros
+            .div_euclid(MICROS_PER_SECOND)
+            .rem_euclid(SECONDS_PER_DAY);
         (seconds / 3600) as u32
     }
 
@@ -77,7 +88,9 @@ impl Timestamp {
     pub fn to_chrono(self) -> DateTime<Utc> {
         let seconds = self.micros.div_euclid(MICROS_PER_SECOND);
         let below = self.micros.rem_euclid(MICROS_PER_SECOND) as u32 * 1000 + u32::from(self.nanos);
-        Utc.timestamp_opt(seconds, below).single().unwrap_or_default()
+        Utc.timestamp_opt(seconds, below)
+            .single()
+            .unwrap_or_default()
     }
 
     /// Reads an RFC 3339 time; see [`ParseTimeError`] for what is refused.
@@ -96,7 +109,10 @@ impl Timestamp {
         let mut at = 19;
         let mut fraction = 0_u32;
         if bytes.get(at) == Some(&b'.') {
-            let digits = bytes[at + 1..].iter().take_while(|b| b.is_ascii_digit()).count();
+            let digits = bytes[at + 1..]
+                .iter()
+                .take_while(|b| b.is_ascii_digit())
+                .count();
             match digits {
                 0 => return Err(ParseTimeError::Malformed),
                 1..=9 => {}
@@ -112,8 +128,16 @@ impl Timestamp {
             Some(minutes) => minutes,
             None => assume_minutes.ok_or(ParseTimeError::NoOffset)?,
         };
-        let micros = (seconds - i64::from(offset) * 60) * MICROS_PER_SECOND + i64::from(fraction / 1000);
-        Ok(Self { micros, nanos: (fraction % 1000) as u16 })
+        let seconds = seconds - i64::from(offset) * 60;
+        // An offset can lead out of the years that can be written again.
+        if !WRITABLE_SECONDS.contains(&seconds) {
+            return Err(ParseTimeError::OutOfRange);
+        }
+        let micros = seconds * MICROS_PER_SECOND + i64::from(fraction / 1000);
+        Ok(Self {
+            micros,
+            nanos: (fraction % 1000) as u16,
+        })
     }
 }
 
@@ -187,7 +211,11 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let format = if self.nanos == 0 { SecondsFormat::Micros } else { SecondsFormat::Nanos };
+        let format = if self.nanos == 0 {
+            SecondsFormat::Micros
+        } else {
+            SecondsFormat::Nanos
+        };
         f.write_str(&self.to_chrono().to_rfc3339_opts(format, true))
     }
 }
@@ -237,16 +265,38 @@ mod tests {
         ] {
             assert_eq!(show(text), same, "{text}");
         }
-        assert_eq!(show("2020-12-10T18:54:05.627515990Z"), "2020-12-10T18:54:05.627515990Z");
-        assert_eq!(show("1969-12-31T23:59:59.9999999Z"), "1969-12-31T23:59:59.999999900Z");
+        assert_eq!(
+            show("2020-12-10T18:54:05.627515990Z"),
+            "2020-12-10T18:54:05.627515990Z"
+        );
+        assert_eq!(
+            show("1969-12-31T23:59:59.9999999Z"),
+            "1969-12-31T23:59:59.999999900Z"
+        );
     }
 
     #[test]
     fn what_is_refused_says_why() {
         assert_eq!(show("2026-11-21T01:36:25"), "timestamp has no UTC offset");
-        assert_eq!(show("2026-11-21T01:36:25.0123456789Z"), "timestamp has more than 9 fraction digits");
-        assert_eq!(show("2026-02-30T01:36:25Z"), "timestamp has a part out of range");
-        for text in ["", "now", "2026-11-21", "1764552985", "2026-11-21T01:36:25.Z", "2026-11-21T01:36:25X"] {
+        assert_eq!(
+            show("2026-11-21T01:36:25.0123456789Z"),
+            "timestamp has more than 9 fraction digits"
+        );
+        for text in [
+            "2026-02-30T01:36:25Z",
+            "9999-12-31T23:59:59-00:01",
+            "0000-01-01T00:00:00+00:01",
+        ] {
+            assert_eq!(show(text), "timestamp has a part out of range", "{text}");
+        }
+        for text in [
+            "",
+            "now",
+            "2026-11-21",
+            "1764552985",
+            "2026-11-21T01:36:25.Z",
+            "2026-11-21T01:36:25X",
+        ] {
             assert_eq!(show(text), "timestamp is not RFC 3339", "{text}");
         }
     }
@@ -254,8 +304,14 @@ mod tests {
     #[test]
     fn an_assumed_offset_is_used_only_where_none_is_written() {
         let assumed = |text| Timestamp::parse_with(text, Some(60)).map(|t| t.to_string());
-        assert_eq!(assumed("2026-11-21T01:00:00").as_deref(), Ok("2026-11-21T00:00:00.000000Z"));
-        assert_eq!(assumed("2026-11-21T01:00:00Z").as_deref(), Ok("2026-11-21T01:00:00.000000Z"));
+        assert_eq!(
+            assumed("2026-11-21T01:00:00").as_deref(),
+            Ok("2026-11-21T00:00:00.000000Z")
+        );
+        assert_eq!(
+            assumed("2026-11-21T01:00:00Z").as_deref(),
+            Ok("2026-11-21T01:00:00.000000Z")
+        );
     }
 
     proptest! {

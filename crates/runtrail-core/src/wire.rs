@@ -23,6 +23,8 @@ pub const DEFAULT_MAX_DEPTH: usize = 128;
 
 /// Paths kept for reuse; a run of a workflow has a few, a generator one per item.
 const MAX_CACHED_CTX: usize = 4096;
+/// Longer paths are not kept: they are none that an engine writes, and could fill the memory.
+const MAX_CACHED_CTX_BYTES: usize = 1024;
 
 /// How a [`WireReader`] reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +37,15 @@ pub struct WireOptions {
 
 impl Default for WireOptions {
     fn default() -> Self {
-        Self { max_depth: DEFAULT_MAX_DEPTH, assume_offset_minutes: None }
+        Self {
+            max_depth: DEFAULT_MAX_DEPTH,
+            assume_offset_minutes: None,
+        }
     }
 }
 
 /// What stands at a position of a chunk.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly every value is an event, and a box for each would cost more")]
 pub enum Read {
     /// An event.
     Event {
@@ -78,12 +82,19 @@ pub struct WireReader {
 impl WireReader {
     /// Makes a reader.
     pub fn new(options: WireOptions) -> Self {
-        Self { options, ..Self::default() }
+        Self {
+            options,
+            ..Self::default()
+        }
     }
 
     /// Makes a reader that takes the exact path for every event, to compare the two by.
     pub fn exact_only(options: WireOptions) -> Self {
-        Self { options, fast_path_off: true, ..Self::default() }
+        Self {
+            options,
+            fast_path_off: true,
+            ..Self::default()
+        }
     }
 
     /// Reads a text that holds exactly one event.
@@ -102,25 +113,40 @@ impl WireReader {
         if !self.fast_path_off
             && let Some((event, end)) = self.fast(chunk, pos)
         {
-            return Read::Event { event, end, substitutions: 0 };
+            return Read::Event {
+                event,
+                end,
+                substitutions: 0,
+            };
         }
         let mut scanner = Scanner::new(chunk.as_bytes(), pos, self.options.max_depth);
         match scanner.value() {
             Ok(()) => {
                 let end = scanner.pos();
                 match self.exact(chunk, pos, end, scanner.odds()) {
-                    Ok((event, substitutions)) => Read::Event { event, end, substitutions },
-                    Err(error) => Read::Bad { error, end: Some(end) },
+                    Ok((event, substitutions)) => Read::Event {
+                        event,
+                        end,
+                        substitutions,
+                    },
+                    Err(error) => Read::Bad {
+                        error,
+                        end: Some(end),
+                    },
                 }
             }
             Err(ScanError::Cut) => Read::Cut { in_string: false },
             Err(ScanError::CutInString) => Read::Cut { in_string: true },
-            Err(ScanError::Syntax { at, expected }) => {
-                Read::Bad { error: WireError::new(WireErrorKind::Syntax { expected }, at, 1), end: None }
-            }
+            Err(ScanError::Syntax { at, expected }) => Read::Bad {
+                error: WireError::new(WireErrorKind::Syntax { expected }, at, 1),
+                end: None,
+            },
             Err(ScanError::TooDeep { at }) => {
                 let limit = self.options.max_depth;
-                Read::Bad { error: WireError::new(WireErrorKind::TooDeep { limit }, at, 1), end: None }
+                Read::Bad {
+                    error: WireError::new(WireErrorKind::TooDeep { limit }, at, 1),
+                    end: None,
+                }
             }
         }
     }
@@ -134,6 +160,9 @@ impl WireReader {
             None => {
                 let segments: Vec<String> = serde_json::from_slice(raw).ok()?;
                 let ctx = Ctx::new(segments);
+                if raw.len() > MAX_CACHED_CTX_BYTES {
+                    return Some(ctx);
+                }
                 if self.ctx_cache.len() >= MAX_CACHED_CTX {
                     self.ctx_cache.clear();
                 }

@@ -1,9 +1,9 @@
 //! Writes one run as a JSON tree, as the README shows.
 
-use std::time::{Duration, Instant};
 use runtrail_core::export::{Batch, Exporter, RunEnd, Spans};
 use runtrail_core::wire::WireReader;
 use runtrail_json::Trees;
+use std::time::{Duration, Instant};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut reader = WireReader::default();
@@ -13,7 +13,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ]
     .map(|line| reader.read(&line.into()));
     let events = events.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let ended = vec![RunEnd { request_id: "r".into(), after: events.len() }];
+    let ended = vec![RunEnd {
+        request_id: "r".into(),
+        after: events.len(),
+    }];
 
     let mut exporter = Box::new(Spans::new(Trees::dir("runs")));
     exporter.export(&Batch::new(events, ended))?;

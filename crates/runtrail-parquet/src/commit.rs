@@ -26,8 +26,20 @@ pub(crate) struct CommitRecord<'a> {
 }
 
 impl<'a> CommitRecord<'a> {
-    pub(crate) fn new(sources: &'a [SourceInfo], parts: &'a [LakeFile], rejects: &'a BTreeMap<String, u64>) -> Self {
-        Self { schema_version: SCHEMA_VERSION, sources, parts, events: 0, runs: 0, rejects, quarantine: None }
+    pub(crate) fn new(
+        sources: &'a [SourceInfo],
+        parts: &'a [LakeFile],
+        rejects: &'a BTreeMap<String, u64>,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            sources,
+            parts,
+            events: 0,
+            runs: 0,
+            rejects,
+            quarantine: None,
+        }
     }
 
     /// Appends the record to the log, unless the log holds it, and gives its path.
@@ -41,7 +53,11 @@ impl<'a> CommitRecord<'a> {
             if let Some((name, _)) = log.iter().find(|(_, other)| *other == content) {
                 return Ok(format!("{LOG}/{name}"));
             }
-            let next = log.iter().filter_map(|(name, _)| number(name)).max().map_or(0, |last| last + 1);
+            let next = log
+                .iter()
+                .filter_map(|(name, _)| number(name))
+                .max()
+                .map_or(0, |last| last + 1);
             let path = format!("{LOG}/{next:020}.json");
             if store.create(work, &path, &content)? == Created::Yes {
                 return Ok(path);

@@ -6,6 +6,7 @@ mod sort;
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
@@ -59,15 +60,27 @@ impl TableFormat {
         let properties = Arc::new(properties::of(table, &descriptor, settings)?);
         let schema = descriptor.root_schema_ptr();
         // The factory takes its schema and properties from a file writer; this one writes nothing.
-        let writer = SerializedFileWriter::new(std::io::sink(), Arc::clone(&schema), Arc::clone(&properties))?;
+        let writer = SerializedFileWriter::new(
+            std::io::sink(),
+            Arc::clone(&schema),
+            Arc::clone(&properties),
+        )?;
         let factory = ArrowRowGroupWriterFactory::new(&writer, arrow);
-        Ok(Self { schema, properties, factory })
+        Ok(Self {
+            schema,
+            properties,
+            factory,
+        })
     }
 
     /// Encodes a row group; the same rows give the same bytes.
     pub(crate) fn encode(&self, group: RowGroup) -> Result<Encoded> {
-        let RowGroup { key, index, batches } = group;
-        let rows = batches.iter().map(|batch| batch.num_rows()).sum();
+        let RowGroup {
+            key,
+            index,
+            batches,
+        } = group;
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
         let mut writers = self.factory.create_column_writers(index as usize)?;
         let schema = arrow_schema(key.table);
         sort::for_each_in_order(key.table, batches, |batch| {
@@ -81,7 +94,15 @@ impl TableFormat {
             }
             Ok(())
         })?;
-        let chunks = writers.into_iter().map(ArrowColumnWriter::close).collect::<Result<_>>()?;
-        Ok(Encoded { key, index, rows, chunks })
+        let chunks = writers
+            .into_iter()
+            .map(ArrowColumnWriter::close)
+            .collect::<Result<_>>()?;
+        Ok(Encoded {
+            key,
+            index,
+            rows,
+            chunks,
+        })
     }
 }

@@ -108,7 +108,10 @@ impl Lake {
     }
 
     /// Begins a lake in an object store, below a prefix. Files are staged on local disk.
-    pub fn object_store(store: Arc<dyn object_store::ObjectStore>, prefix: impl Into<String>) -> LakeBuilder {
+    pub fn object_store(
+        store: Arc<dyn object_store::ObjectStore>,
+        prefix: impl Into<String>,
+    ) -> LakeBuilder {
         LakeBuilder::object_store(store, prefix.into())
     }
 
@@ -129,17 +132,30 @@ impl Lake {
         self.report.clone()
     }
 
-    fn push(&mut self, table: Table, at: Timestamp, row: impl FnOnce(&mut RowBuilder)) -> Result<(), LakeError> {
+    fn push(
+        &mut self,
+        table: Table,
+        at: Timestamp,
+        row: impl FnOnce(&mut RowBuilder),
+    ) -> Result<(), LakeError> {
         let key = PartitionKey::of(table, self.partition, at);
-        if self.waiting.push(key, row)? { self.encode(key) } else { Ok(()) }
+        if self.waiting.push(key, row)? {
+            self.encode(key)
+        } else {
+            Ok(())
+        }
     }
 
     /// Sends the rows that wait in a partition to be encoded, once there is room for them.
     fn encode(&mut self, key: PartitionKey) -> Result<(), LakeError> {
         let size = self.waiting.size(key);
-        let memory = self.pool.make_room(key.table, size, |encoded| self.parts.append(encoded))?;
+        let memory = self
+            .pool
+            .make_room(key.table, size, |encoded| self.parts.append(encoded))?;
         match self.waiting.take(key)? {
-            Some(group) => self.pool.submit(group, memory, |encoded| self.parts.append(encoded)),
+            Some(group) => self
+                .pool
+                .submit(group, memory, |encoded| self.parts.append(encoded)),
             None => Ok(()),
         }
     }
@@ -152,7 +168,9 @@ impl Lake {
             }
             let path = std::mem::take(&mut self.ctx_path.1);
             let mut misfits = std::mem::take(&mut self.misfits);
-            let pushed = self.push(Table::Events, event.timestamp, |rows| push_event(rows, event, &path, &mut misfits));
+            let pushed = self.push(Table::Events, event.timestamp, |rows| {
+                push_event(rows, event, &path, &mut misfits);
+            });
             (self.ctx_path.1, self.misfits) = (path, misfits);
             pushed?;
         }
@@ -166,7 +184,11 @@ impl Lake {
         }
         let mut spans = std::mem::take(&mut self.spans);
         for span in spans.drain(..) {
-            let table = if span.is_op() { Table::Ops } else { Table::Groups };
+            let table = if span.is_op() {
+                Table::Ops
+            } else {
+                Table::Groups
+            };
             if !self.tables.contains(table) {
                 continue;
             }
@@ -180,7 +202,9 @@ impl Lake {
     }
 
     fn finish_run(&mut self, request_id: &str) -> Result<(), LakeError> {
-        let Some(run) = self.fold.finish_run(request_id, &mut self.spans) else { return Ok(()) };
+        let Some(run) = self.fold.finish_run(request_id, &mut self.spans) else {
+            return Ok(());
+        };
         self.take_spans()?;
         self.take_run(&run)
     }
@@ -238,18 +262,27 @@ impl Lake {
     }
 
     fn publish_quarantine(&mut self) -> Result<(Option<String>, BTreeMap<String, u64>), LakeError> {
-        let Some((staged, rejects)) = self.quarantine.take() else { return Ok((None, BTreeMap::new())) };
+        let Some((staged, rejects)) = self.quarantine.take() else {
+            return Ok((None, BTreeMap::new()));
+        };
         let mut hasher = blake3::Hasher::new();
-        let hashed = std::fs::File::open(&staged).and_then(|file| hasher.update_reader(file).map(|_| ()));
-        hashed.map_err(|source| LakeError::Write { path: staged.clone(), source })?;
-        let path = format!("_runtrail/quarantine/{}.jsonl", &hasher.finalize().to_hex()[..32]);
+        let read_through =
+            std::fs::File::open(&staged).and_then(|file| hasher.update_reader(file).map(|_| ()));
+        read_through.map_err(|source| LakeError::Write {
+            path: staged.clone(),
+            source,
+        })?;
+        let path = format!(
+            "_runtrail/quarantine/{}.jsonl",
+            &hasher.finalize().to_hex()[..32]
+        );
         self.store.publish(&staged, &path)?;
         Ok((Some(path), rejects))
     }
 }
 
 impl Exporter for Lake {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "parquet"
     }
 
@@ -260,7 +293,9 @@ impl Exporter for Lake {
     /// Waits until everything that is being encoded is written to its staged file. Row groups in
     /// progress stay in progress: cutting them short would make small files of a lake.
     fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
-        self.pool.drain(|encoded| self.parts.append(encoded)).map_err(ExportError::from)
+        self.pool
+            .drain(|encoded| self.parts.append(encoded))
+            .map_err(ExportError::from)
     }
 
     fn close(mut self: Box<Self>, _deadline: Instant) -> Result<(), ExportError> {

@@ -42,12 +42,26 @@ impl PartFile {
         format: &TableFormat,
         dir: &Path,
     ) -> Result<Self, LakeError> {
-        let staged = dir.join(format!("{}-{ordinal:05}.staged", key.path().replace('/', "-")));
+        let staged = dir.join(format!(
+            "{}-{ordinal:05}.staged",
+            key.path().replace('/', "-")
+        ));
         let state = Arc::new(Mutex::new(Staged::new(&staged)));
         let file = StagedFile(Arc::clone(&state));
-        let writer = SerializedFileWriter::new(file, Arc::clone(&format.schema), Arc::clone(&format.properties));
+        let writer = SerializedFileWriter::new(
+            file,
+            Arc::clone(&format.schema),
+            Arc::clone(&format.properties),
+        );
         let writer = writer.map_err(|e| part_error(key, &staged, e))?;
-        Ok(Self { key, ordinal, staged, state, writer, rows: 0 })
+        Ok(Self {
+            key,
+            ordinal,
+            staged,
+            state,
+            writer,
+            rows: 0,
+        })
     }
 
     /// Bytes written so far.
@@ -77,26 +91,50 @@ impl PartFile {
             ("runtrail.table", self.key.table.as_str()),
             ("runtrail.part", &part),
         ] {
-            self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
+            self.writer
+                .append_key_value_metadata(KeyValue::new(key.to_owned(), value.to_owned()));
         }
-        self.writer.close().map_err(|e| part_error(self.key, &self.staged, e))?;
+        self.writer
+            .close()
+            .map_err(|e| part_error(self.key, &self.staged, e))?;
         let mut state = lock(&self.state);
-        state.sync().map_err(|source| LakeError::Write { path: self.staged.clone(), source })?;
+        state.sync().map_err(|source| LakeError::Write {
+            path: self.staged.clone(),
+            source,
+        })?;
         let hash = state.hasher.finalize().to_hex();
-        let path = format!("{}/part-{:05}-{}.parquet", self.key.path(), self.ordinal, &hash[..32]);
-        Ok(FinishedPart { key: self.key, staged: self.staged.clone(), path, rows: self.rows, bytes: state.len })
+        let path = format!(
+            "{}/part-{:05}-{}.parquet",
+            self.key.path(),
+            self.ordinal,
+            &hash[..32]
+        );
+        Ok(FinishedPart {
+            key: self.key,
+            staged: self.staged.clone(),
+            path,
+            rows: self.rows,
+            bytes: state.len,
+        })
     }
 }
 
 fn part_error(key: PartitionKey, staged: &Path, error: ParquetError) -> LakeError {
     match error {
         ParquetError::External(source) => match source.downcast::<io::Error>() {
-            Ok(source) => LakeError::Write { path: staged.to_owned(), source: *source },
-            Err(source) => {
-                LakeError::Encode { table: key.table.as_str(), source: ParquetError::External(source) }
-            }
+            Ok(source) => LakeError::Write {
+                path: staged.to_owned(),
+                source: *source,
+            },
+            Err(source) => LakeError::Encode {
+                table: key.table.as_str(),
+                source: ParquetError::External(source),
+            },
         },
-        source => LakeError::Encode { table: key.table.as_str(), source },
+        source => LakeError::Encode {
+            table: key.table.as_str(),
+            source,
+        },
     }
 }
 
@@ -116,7 +154,13 @@ struct Staged {
 
 impl Staged {
     fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, created: false, hasher: blake3::Hasher::new(), len: 0 }
+        Self {
+            path: path.to_owned(),
+            file: None,
+            created: false,
+            hasher: blake3::Hasher::new(),
+            len: 0,
+        }
     }
 
     fn open(&mut self) -> io::Result<&mut File> {

@@ -16,9 +16,21 @@ impl PartitionKey {
     /// The folder of a row whose event, or start, was at that time.
     pub(crate) fn of(table: Table, partition: Partition, at: Timestamp) -> Self {
         match partition {
-            Partition::None => Self { table, date: None, hour: None },
-            Partition::Date => Self { table, date: Some(at.date()), hour: None },
-            Partition::Hour => Self { table, date: Some(at.date()), hour: Some(at.hour()) },
+            Partition::None => Self {
+                table,
+                date: None,
+                hour: None,
+            },
+            Partition::Date => Self {
+                table,
+                date: Some(at.date()),
+                hour: None,
+            },
+            Partition::Hour => Self {
+                table,
+                date: Some(at.date()),
+                hour: Some(at.hour()),
+            },
         }
     }
 

@@ -6,8 +6,8 @@ mod spans;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder, ListBuilder, RecordBatch, StringBuilder,
-    TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder,
+    ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
 use runtrail_core::span::Usage;
@@ -43,8 +43,17 @@ pub(crate) struct RowBuilder {
 
 impl RowBuilder {
     pub(crate) fn new(table: Table) -> Self {
-        let columns = columns(table).iter().enumerate().map(|(index, &(_, kind, _))| builder(kind, index + 1));
-        Self { table, columns: columns.collect(), at: 0, rows: 0, bytes: 0 }
+        let columns = columns(table)
+            .iter()
+            .enumerate()
+            .map(|(index, &(_, kind, _))| builder(kind, index + 1));
+        Self {
+            table,
+            columns: columns.collect(),
+            at: 0,
+            rows: 0,
+            bytes: 0,
+        }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -152,7 +161,9 @@ fn builder(kind: Kind, id: usize) -> ColumnBuilder {
             let values = ListBuilder::with_capacity(StringBuilder::with_capacity(0, 0), 0);
             ColumnBuilder::Texts(values.with_field(list_element(id)))
         }
-        Kind::Time => ColumnBuilder::Time(TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC")),
+        Kind::Time => {
+            ColumnBuilder::Time(TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC"))
+        }
         Kind::Nanos => ColumnBuilder::Nanos(Int16Builder::with_capacity(0)),
         Kind::Integer => ColumnBuilder::Integer(Int64Builder::with_capacity(0)),
         Kind::Float => ColumnBuilder::Float(Float64Builder::with_capacity(0)),

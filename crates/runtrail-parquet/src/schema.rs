@@ -136,14 +136,26 @@ const RUNS: &[Column] = &[
 ];
 
 /// Columns of user content: long, unlike each other, and never compared by readers.
-pub(crate) const CONTENT: &[&str] = &["payload", "extra", "inputs", "outputs", "annotations", "metadata"];
+pub(crate) const CONTENT: &[&str] = &[
+    "payload",
+    "extra",
+    "inputs",
+    "outputs",
+    "annotations",
+    "metadata",
+];
 
 /// Columns of integers that mostly rise from row to row.
 pub(crate) const RISING: &[&str] = &["seq", "yield_index"];
 
 /// Columns of identifiers that hardly repeat.
-pub(crate) const UNIQUE: &[&str] =
-    &["event_id", "span_id", "parent_span_id", "start_event_id", "end_event_id"];
+pub(crate) const UNIQUE: &[&str] = &[
+    "event_id",
+    "span_id",
+    "parent_span_id",
+    "start_event_id",
+    "end_event_id",
+];
 
 /// Returns a table's columns.
 pub(crate) fn columns(table: Table) -> &'static [Column] {
@@ -159,7 +171,9 @@ pub(crate) fn columns(table: Table) -> &'static [Column] {
 pub(crate) fn order(table: Table) -> &'static [&'static str] {
     match table {
         Table::Events => &["request_id", "timestamp", "timestamp_nanos", "seq"],
-        Table::Ops | Table::Groups | Table::Runs => &["request_id", "started_at", "started_at_nanos"],
+        Table::Ops | Table::Groups | Table::Runs => {
+            &["request_id", "started_at", "started_at_nanos"]
+        }
     }
 }
 
@@ -171,15 +185,21 @@ pub fn arrow_schema(table: Table) -> SchemaRef {
 }
 
 fn make_schema(table: Table) -> SchemaRef {
-    let fields = columns(table).iter().enumerate().map(|(index, &(name, kind, required))| {
-        let id = index + 1;
-        with_id(Field::new(name, data_type(kind, id), !required), id)
-    });
+    let fields = columns(table)
+        .iter()
+        .enumerate()
+        .map(|(index, &(name, kind, required))| {
+            let id = index + 1;
+            with_id(Field::new(name, data_type(kind, id), !required), id)
+        });
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 pub(crate) fn list_element(id: usize) -> Arc<Field> {
-    Arc::new(with_id(Field::new("element", DataType::Utf8, true), 1000 + id))
+    Arc::new(with_id(
+        Field::new("element", DataType::Utf8, true),
+        1000 + id,
+    ))
 }
 
 fn data_type(kind: Kind, id: usize) -> DataType {
@@ -195,5 +215,8 @@ fn data_type(kind: Kind, id: usize) -> DataType {
 }
 
 fn with_id(field: Field, id: usize) -> Field {
-    field.with_metadata(HashMap::from([("PARQUET:field_id".to_owned(), id.to_string())]))
+    field.with_metadata(HashMap::from([(
+        "PARQUET:field_id".to_owned(),
+        id.to_string(),
+    )]))
 }

@@ -78,7 +78,10 @@ impl FromStr for Tables {
         for name in text.split(',').map(str::trim) {
             let table = Table::ALL.into_iter().find(|table| table.as_str() == name);
             let known = "events, ops, groups, runs";
-            let table = table.ok_or_else(|| UnknownSetting { given: name.to_owned(), known })?;
+            let table = table.ok_or_else(|| UnknownSetting {
+                given: name.to_owned(),
+                known,
+            })?;
             tables.0[table as usize] = true;
         }
         Ok(tables)
@@ -106,7 +109,10 @@ impl FromStr for Partition {
             "date" => Ok(Self::Date),
             "hour" => Ok(Self::Hour),
             "none" => Ok(Self::None),
-            _ => Err(UnknownSetting { given: text.to_owned(), known: "date, hour, none" }),
+            _ => Err(UnknownSetting {
+                given: text.to_owned(),
+                known: "date, hour, none",
+            }),
         }
     }
 }
@@ -150,7 +156,10 @@ impl LakeSettings {
 impl Default for LakeSettings {
     /// The settings of an exporter inside a program: 64 MiB, so smaller row groups, one thread.
     fn default() -> Self {
-        Self { row_group_bytes: 8 << 20, ..Self::batch(64 << 20, 1) }
+        Self {
+            row_group_bytes: 8 << 20,
+            ..Self::batch(64 << 20, 1)
+        }
     }
 }
 
@@ -161,9 +170,14 @@ mod tests {
     #[test]
     fn names_are_read_and_others_are_named() {
         let tables: Tables = "runs, events".parse().unwrap();
-        assert!(tables.contains(Table::Runs) && tables.contains(Table::Events) && !tables.need_spans());
+        assert!(
+            tables.contains(Table::Runs) && tables.contains(Table::Events) && !tables.need_spans()
+        );
         let error = "events,op".parse::<Tables>().unwrap_err();
-        assert_eq!(error.to_string(), "\"op\" is not one of events, ops, groups, runs");
+        assert_eq!(
+            error.to_string(),
+            "\"op\" is not one of events, ops, groups, runs"
+        );
         assert!("".parse::<Tables>().is_err());
         assert_eq!("hour".parse(), Ok(Partition::Hour));
     }

@@ -38,7 +38,9 @@ pub(crate) enum Created {
 impl Store {
     pub(crate) fn local(root: &Path) -> Result<Self, LakeError> {
         match fs::metadata(root) {
-            Ok(meta) if !meta.is_dir() => Err(LakeError::NotAFolder { path: root.to_owned() }),
+            Ok(meta) if !meta.is_dir() => Err(LakeError::NotAFolder {
+                path: root.to_owned(),
+            }),
             _ => {
                 create_dirs(root).map_err(|source| write_error(root, source))?;
                 Ok(Self::Local(root.to_owned()))
@@ -49,8 +51,15 @@ impl Store {
     pub(crate) fn object(store: Arc<dyn ObjectStore>, prefix: &str) -> Result<Self, LakeError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
-            .map_err(|source| LakeError::Write { path: prefix.into(), source })?;
-        Ok(Self::Object(ObjectLake { store, prefix: Key::from(prefix), runtime }))
+            .map_err(|source| LakeError::Write {
+                path: prefix.into(),
+                source,
+            })?;
+        Ok(Self::Object(ObjectLake {
+            store,
+            prefix: Key::from(prefix),
+            runtime,
+        }))
     }
 
     /// Makes a staged, durable file visible whole, in place of one of the same name.
@@ -68,7 +77,12 @@ impl Store {
     }
 
     /// Writes a small file that must not exist yet.
-    pub(crate) fn create(&self, work: &Path, path: &str, content: &str) -> Result<Created, LakeError> {
+    pub(crate) fn create(
+        &self,
+        work: &Path,
+        path: &str,
+        content: &str,
+    ) -> Result<Created, LakeError> {
         match self {
             Self::Local(root) => {
                 let target = root.join(path);
@@ -92,7 +106,7 @@ impl Store {
 
 impl ObjectLake {
     fn key(&self, path: &str) -> Key {
-        path.split('/').fold(self.prefix.clone(), |key, part| key.join(part))
+        path.split('/').fold(self.prefix.clone(), Key::join)
     }
 
     fn upload(&self, staged: &Path, path: &str) -> Result<(), LakeError> {
@@ -102,7 +116,10 @@ impl ObjectLake {
         let mut part = Vec::new();
         loop {
             part.clear();
-            let read = file.by_ref().take(UPLOAD_PART as u64).read_to_end(&mut part);
+            let read = file
+                .by_ref()
+                .take(UPLOAD_PART as u64)
+                .read_to_end(&mut part);
             if read.map_err(|source| write_error(staged, source))? == 0 {
                 break;
             }
@@ -114,11 +131,16 @@ impl ObjectLake {
     fn create(&self, path: &str, content: &str) -> Result<Created, LakeError> {
         let options = PutOptions::from(PutMode::Create);
         let key = self.key(path);
-        let put = self.store.put_opts(&key, PutPayload::from(content.to_owned()), options);
+        let put = self
+            .store
+            .put_opts(&key, PutPayload::from(content.to_owned()), options);
         match self.runtime.block_on(put) {
             Ok(_) => Ok(Created::Yes),
             Err(object_store::Error::AlreadyExists { .. }) => Ok(Created::Exists),
-            Err(source) => Err(LakeError::Store { key: path.to_owned(), source }),
+            Err(source) => Err(LakeError::Store {
+                key: path.to_owned(),
+                source,
+            }),
         }
     }
 
@@ -127,20 +149,34 @@ impl ObjectLake {
         let mut files = Vec::new();
         for object in listed.objects {
             let name = object.location.filename().unwrap_or_default().to_owned();
-            let bytes = self.block_on(path, async { self.store.get(&object.location).await?.bytes().await })?;
+            let bytes = self.block_on(path, async {
+                self.store.get(&object.location).await?.bytes().await
+            })?;
             files.push((name, String::from_utf8_lossy(&bytes).into_owned()));
         }
         files.sort_unstable();
         Ok(files)
     }
 
-    fn block_on<T>(&self, path: &str, call: impl Future<Output = object_store::Result<T>>) -> Result<T, LakeError> {
-        self.runtime.block_on(call).map_err(|source| LakeError::Store { key: path.to_owned(), source })
+    fn block_on<T>(
+        &self,
+        path: &str,
+        call: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, LakeError> {
+        self.runtime
+            .block_on(call)
+            .map_err(|source| LakeError::Store {
+                key: path.to_owned(),
+                source,
+            })
     }
 }
 
 fn write_error(path: &Path, source: io::Error) -> LakeError {
-    LakeError::Write { path: path.to_owned(), source }
+    LakeError::Write {
+        path: path.to_owned(),
+        source,
+    }
 }
 
 /// A rename is durable once the folder that holds the name is.
@@ -181,7 +217,10 @@ fn read_local(folder: &Path) -> io::Result<Vec<(String, String)>> {
         let entry = entry?;
         if entry.file_type()?.is_file() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            files.push((name, String::from_utf8_lossy(&fs::read(entry.path())?).into_owned()));
+            files.push((
+                name,
+                String::from_utf8_lossy(&fs::read(entry.path())?).into_owned(),
+            ));
         }
     }
     files.sort_unstable();
@@ -209,5 +248,9 @@ pub(crate) fn create_dirs(folder: &Path) -> io::Result<()> {
 
 fn sync_dir(folder: &Path) -> io::Result<()> {
     // Windows has no folder handles to sync; a rename there is as durable as it gets.
-    if cfg!(windows) { Ok(()) } else { File::open(folder)?.sync_all() }
+    if cfg!(windows) {
+        Ok(())
+    } else {
+        File::open(folder)?.sync_all()
+    }
 }

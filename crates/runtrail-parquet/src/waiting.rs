@@ -99,7 +99,9 @@ impl Waiting {
     ) -> Result<bool, LakeError> {
         let pending = self.partitions.entry(key).or_default();
         let before = pending.memory();
-        let builder = pending.builder.get_or_insert_with(|| RowBuilder::new(key.table));
+        let builder = pending
+            .builder
+            .get_or_insert_with(|| RowBuilder::new(key.table));
         let bytes_before = builder.bytes();
         push(builder);
         pending.rows += 1;
@@ -132,7 +134,9 @@ impl Waiting {
 
     /// Gives the rows that wait in a partition, as its next row group.
     pub(crate) fn take(&mut self, key: PartitionKey) -> Result<Option<RowGroup>, LakeError> {
-        let Some(pending) = self.partitions.get_mut(&key) else { return Ok(None) };
+        let Some(pending) = self.partitions.get_mut(&key) else {
+            return Ok(None);
+        };
         if pending.rows == 0 {
             return Ok(None);
         }
@@ -141,24 +145,39 @@ impl Waiting {
         let parked = std::mem::take(&mut pending.parked);
         let in_memory = std::mem::take(&mut pending.batches);
         let index = pending.next_index;
-        *pending = Pending { next_index: index + 1, builder: pending.builder.take(), ..Pending::default() };
+        *pending = Pending {
+            next_index: index + 1,
+            builder: pending.builder.take(),
+            ..Pending::default()
+        };
         self.memory -= before;
         let mut batches = Vec::new();
         for extent in parked {
-            self.read_back(extent, &mut batches).map_err(|source| self.temp_error(source))?;
+            self.read_back(extent, &mut batches)
+                .map_err(|source| self.temp_error(source))?;
         }
         batches.extend(in_memory);
-        Ok(Some(RowGroup { key, index, batches }))
+        Ok(Some(RowGroup {
+            key,
+            index,
+            batches,
+        }))
     }
 
     /// Returns how many row groups a partition will have given when what waits is taken too.
     pub(crate) fn row_groups(&self, key: PartitionKey) -> u64 {
-        self.partitions.get(&key).map_or(0, |pending| pending.next_index + u64::from(pending.rows > 0))
+        self.partitions.get(&key).map_or(0, |pending| {
+            pending.next_index + u64::from(pending.rows > 0)
+        })
     }
 
     /// Moves the largest waiting partitions to the temporary file until half the limit is free.
     fn park_largest(&mut self) -> Result<(), LakeError> {
-        let mut sizes: Vec<_> = self.partitions.iter().map(|(key, pending)| (pending.memory(), *key)).collect();
+        let mut sizes: Vec<_> = self
+            .partitions
+            .iter()
+            .map(|(key, pending)| (pending.memory(), *key))
+            .collect();
         sizes.sort_unstable();
         while self.memory > self.limit / 2
             && let Some((size, key)) = sizes.pop()
@@ -170,7 +189,9 @@ impl Waiting {
     }
 
     fn park(&mut self, key: PartitionKey) -> Result<(), LakeError> {
-        let Some(pending) = self.partitions.get_mut(&key) else { return Ok(()) };
+        let Some(pending) = self.partitions.get_mut(&key) else {
+            return Ok(());
+        };
         let before = pending.memory();
         pending.finish_batch().map_err(|e| encode_error(key, e))?;
         // An idle builder keeps its buffers' capacity; a partition may stay idle for good.
@@ -179,7 +200,9 @@ impl Waiting {
         pending.batch_memory = 0;
         self.memory -= before;
         for batch in batches {
-            let extent = self.write_out(&batch).map_err(|source| self.temp_error(source))?;
+            let extent = self
+                .write_out(&batch)
+                .map_err(|source| self.temp_error(source))?;
             if let Some(pending) = self.partitions.get_mut(&key) {
                 pending.parked.push(extent);
             }
@@ -189,8 +212,12 @@ impl Waiting {
 
     fn write_out(&mut self, batch: &RecordBatch) -> io::Result<Extent> {
         let mut bytes = Vec::with_capacity(batch.get_array_memory_size() + 4096);
-        let mut writer = StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(io::Error::other)?;
-        writer.write(batch).and_then(|()| writer.finish()).map_err(io::Error::other)?;
+        let mut writer =
+            StreamWriter::try_new(&mut bytes, &batch.schema()).map_err(io::Error::other)?;
+        writer
+            .write(batch)
+            .and_then(|()| writer.finish())
+            .map_err(io::Error::other)?;
         drop(writer);
         let file = match &mut self.file {
             Some(file) => file,
@@ -198,13 +225,19 @@ impl Waiting {
         };
         file.seek(SeekFrom::Start(self.file_end))?;
         file.write_all(&bytes)?;
-        let extent = Extent { start: self.file_end, len: bytes.len() as u64 };
+        let extent = Extent {
+            start: self.file_end,
+            len: bytes.len() as u64,
+        };
         self.file_end += extent.len;
         Ok(extent)
     }
 
     fn read_back(&mut self, extent: Extent, batches: &mut Vec<RecordBatch>) -> io::Result<()> {
-        let file = self.file.as_mut().ok_or_else(|| io::Error::other("the temporary file is gone"))?;
+        let file = self
+            .file
+            .as_mut()
+            .ok_or_else(|| io::Error::other("the temporary file is gone"))?;
         let mut bytes = vec![0; extent.len as usize];
         file.seek(SeekFrom::Start(extent.start))?;
         file.read_exact(&mut bytes)?;
@@ -215,10 +248,16 @@ impl Waiting {
     }
 
     fn temp_error(&self, source: io::Error) -> LakeError {
-        LakeError::Temp { path: self.dir.clone(), source }
+        LakeError::Temp {
+            path: self.dir.clone(),
+            source,
+        }
     }
 }
 
 fn encode_error(key: PartitionKey, source: ArrowError) -> LakeError {
-    LakeError::Encode { table: key.table.as_str(), source: source.into() }
+    LakeError::Encode {
+        table: key.table.as_str(),
+        source: source.into(),
+    }
 }

@@ -26,12 +26,18 @@ impl WorkDir {
     /// An export that is still running holds a lock in its folder, which ends with its process
     /// however that ends; so whatever is not locked belongs to nobody.
     pub(crate) fn create(parent: &Path) -> Result<Self, LakeError> {
-        let error = |source| LakeError::Write { path: parent.to_owned(), source };
+        let error = |source| LakeError::Write {
+            path: parent.to_owned(),
+            source,
+        };
         create_dirs(parent).map_err(error)?;
         let guard = File::create(parent.join(GUARD)).map_err(error)?;
         guard.lock().map_err(error)?;
         remove_abandoned(parent).map_err(error)?;
-        let dir = tempfile::Builder::new().prefix("export-").tempdir_in(parent).map_err(error)?;
+        let dir = tempfile::Builder::new()
+            .prefix("export-")
+            .tempdir_in(parent)
+            .map_err(error)?;
         let alive = File::create(dir.path().join(ALIVE)).map_err(error)?;
         alive.lock().map_err(error)?;
         Ok(Self { dir, _alive: alive })

@@ -3,13 +3,16 @@
 #[cfg(test)]
 mod it {
     mod conformance;
-    mod determinism;
     mod destinations;
+    mod determinism;
     mod rows;
     mod support;
 }
 
 #[test]
 fn no_file_of_this_folder_is_forgotten() {
-    runtrail_testkit::golden::assert_all_declared(env!("CARGO_MANIFEST_DIR"), include_str!("it.rs"));
+    runtrail_testkit::golden::assert_all_declared(
+        env!("CARGO_MANIFEST_DIR"),
+        include_str!("it.rs"),
+    );
 }

@@ -1,5 +1,10 @@
 //! The rules of the workspace: who depends on whom, and what every crate and text must hold.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test says what went wrong by panicking"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +20,15 @@ const OURS: &[(&str, &[&str])] = &[
     ("runtrail-json", &["runtrail-core"]),
     ("runtrail-parquet", &["runtrail-core"]),
     ("runtrail-testkit", &["runtrail-core"]),
-    ("runtrail-cli", &["runtrail-core", "runtrail-archive", "runtrail-json", "runtrail-parquet"]),
+    (
+        "runtrail-cli",
+        &[
+            "runtrail-core",
+            "runtrail-archive",
+            "runtrail-json",
+            "runtrail-parquet",
+        ],
+    ),
     ("runtrail-tidy", &[]),
 ];
 
@@ -29,7 +42,10 @@ const FENCED: &[(&str, &[&str])] = &[
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// The direct dependencies of each member, those for tests left out.
@@ -44,19 +60,37 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         let listed = package["dependencies"].as_array().unwrap().iter();
         let needed = listed.filter(|dependency| dependency["kind"] != "dev");
         let names = needed.map(|dependency| dependency["name"].as_str().unwrap().to_owned());
-        (package["name"].as_str().unwrap().to_owned(), names.collect())
+        (
+            package["name"].as_str().unwrap().to_owned(),
+            names.collect(),
+        )
     };
-    metadata["packages"].as_array().unwrap().iter().map(member).collect()
+    metadata["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(member)
+        .collect()
 }
 
 #[test]
 fn crates_depend_on_each_other_in_one_direction() {
     let members = dependencies();
-    assert_eq!(members.len(), OURS.len(), "a new crate needs a line here: {:?}", members.keys());
+    assert_eq!(
+        members.len(),
+        OURS.len(),
+        "a new crate needs a line here: {:?}",
+        members.keys()
+    );
     for (member, allowed) in OURS {
-        let ours = members[*member].iter().filter(|name| name.starts_with("runtrail-"));
+        let ours = members[*member]
+            .iter()
+            .filter(|name| name.starts_with("runtrail-"));
         for dependency in ours {
-            assert!(allowed.contains(&dependency.as_str()), "{member} depends on {dependency}");
+            assert!(
+                allowed.contains(&dependency.as_str()),
+                "{member} depends on {dependency}"
+            );
         }
     }
 }
@@ -77,7 +111,11 @@ fn every_member_takes_the_workspace_lints() {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let manifest = entry.unwrap().path().join("Cargo.toml");
             if let Ok(text) = fs::read_to_string(&manifest) {
-                assert!(text.contains("[lints]\nworkspace = true"), "{}", manifest.display());
+                assert!(
+                    text.contains("[lints]\nworkspace = true"),
+                    "{}",
+                    manifest.display()
+                );
             }
         }
     }
@@ -85,12 +123,31 @@ fn every_member_takes_the_workspace_lints() {
 
 fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    for folder in ["crates", "tests/tidy", "tests/readers", "benches", "scripts", "fuzz/fuzz_targets", "examples"] {
-        let files = WalkDir::new(root().join(folder)).into_iter().flatten().filter(|e| e.file_type().is_file());
+    for folder in [
+        "crates",
+        "tests/tidy",
+        "tests/readers",
+        "benches",
+        "scripts",
+        "fuzz/fuzz_targets",
+        "examples",
+    ] {
+        let files = WalkDir::new(root().join(folder))
+            .into_iter()
+            .flatten()
+            .filter(|e| e.file_type().is_file());
         for file in files {
-            let extension = file.path().extension().unwrap_or_default().to_string_lossy().into_owned();
+            let extension = file
+                .path()
+                .extension()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             if extensions.contains(&extension.as_str()) {
-                found.push((file.path().to_owned(), fs::read_to_string(file.path()).unwrap()));
+                found.push((
+                    file.path().to_owned(),
+                    fs::read_to_string(file.path()).unwrap(),
+                ));
             }
         }
     }
@@ -100,19 +157,38 @@ fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
 #[test]
 fn no_file_outgrows_a_reader() {
     for (path, text) in sources(&["rs"]) {
-        assert!(text.lines().count() <= 700, "{} has {} lines: split it", path.display(), text.lines().count());
-        assert!(!path.ends_with("mod.rs"), "{}: name the file after its module", path.display());
+        assert!(
+            text.lines().count() <= 700,
+            "{} has {} lines: split it",
+            path.display(),
+            text.lines().count()
+        );
+        assert!(
+            !path.ends_with("mod.rs"),
+            "{}: name the file after its module",
+            path.display()
+        );
     }
 }
 
 #[test]
 fn comments_promise_nothing() {
     // In two pieces, so that this file passes its own test.
-    let promises = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("for ", "now"), concat!("X", "XX ")];
+    let promises = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("for ", "now"),
+        concat!("X", "XX "),
+    ];
     for (path, text) in sources(&["rs", "py", "sh"]) {
         for (number, line) in text.lines().enumerate() {
             let promise = promises.iter().find(|promise| line.contains(**promise));
-            assert!(promise.is_none(), "{}:{}: {line}", path.display(), number + 1);
+            assert!(
+                promise.is_none(),
+                "{}:{}: {line}",
+                path.display(),
+                number + 1
+            );
         }
     }
 }
@@ -129,6 +205,9 @@ fn every_crate_is_in_the_code_map_and_the_read_me() {
 
 #[test]
 fn the_read_me_is_short() {
-    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    let lines = fs::read_to_string(root().join("README.md"))
+        .unwrap()
+        .lines()
+        .count();
     assert!(lines <= 150, "README.md has {lines} lines");
 }

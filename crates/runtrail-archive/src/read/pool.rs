@@ -43,7 +43,15 @@ impl Pool {
             let mut reader = WireReader::new(wire);
             loop {
                 let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                let Ok(Job { chunk, place, room, reply }) = job else { return };
+                let Ok(Job {
+                    chunk,
+                    place,
+                    room,
+                    reply,
+                }) = job
+                else {
+                    return;
+                };
                 let parsed = parse(&mut reader, &chunk.text, place, chunk.last, max_line, room);
                 // The reader may have gone away with an error; then nobody wants the answer.
                 let _ = reply.send((chunk, parsed));
@@ -55,7 +63,10 @@ impl Pool {
                 std::thread::spawn(move || work(queue))
             })
             .collect();
-        Self { jobs: Some(jobs), threads }
+        Self {
+            jobs: Some(jobs),
+            threads,
+        }
     }
 
     pub(super) fn threads(&self) -> usize {
@@ -66,7 +77,12 @@ impl Pool {
         let (reply, answer) = sync_channel(1);
         if let Some(jobs) = &self.jobs {
             let room = room_for(&chunk.text);
-            let _ = jobs.send(Job { chunk, place, room, reply });
+            let _ = jobs.send(Job {
+                chunk,
+                place,
+                room,
+                reply,
+            });
         }
         Task(answer)
     }

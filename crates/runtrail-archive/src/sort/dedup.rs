@@ -41,7 +41,12 @@ fn content(event: &TraceEvent) -> [u8; 32] {
         hasher.update(bytes);
     };
     part(event.kind.as_str().as_bytes());
-    part(event.op_name.as_ref().map_or(b"\xff", |name| name.as_bytes()));
+    part(
+        event
+            .op_name
+            .as_ref()
+            .map_or(b"\xff", |name| name.as_bytes()),
+    );
     for segment in event.ctx.segments() {
         part(segment.as_bytes());
     }

@@ -30,7 +30,8 @@ pub(super) struct FrameBuilder {
 
 impl FrameBuilder {
     pub(super) fn is_full(&self) -> bool {
-        self.text.len() >= FRAME_TEXT || self.records.len() >= FRAME_EVENTS * RECORD
+        self.text.len() + self.ctxs.len() >= FRAME_TEXT
+            || self.records.len() >= FRAME_EVENTS * RECORD
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -48,18 +49,34 @@ impl FrameBuilder {
     pub(super) fn push(&mut self, event: &TraceEvent) {
         let ctx = self.ctx_number(&event.ctx);
         let same_run = self.last_run.as_ref() == Some(&event.request_id);
-        let run = if same_run { NONE } else { self.add_text(&event.request_id) };
+        let run = if same_run {
+            NONE
+        } else {
+            self.add_text(&event.request_id)
+        };
         if !same_run {
             self.last_run = Some(event.request_id.clone());
         }
         let (kind, kind_name) = match &event.kind {
             EventKind::Unknown(name) => (u8::MAX, self.add_text(name)),
-            known => (EventKind::KNOWN.iter().position(|k| k == known).unwrap_or(0) as u8, NONE),
+            known => (
+                EventKind::KNOWN
+                    .iter()
+                    .position(|k| k == known)
+                    .unwrap_or(0) as u8,
+                NONE,
+            ),
         };
         let event_id = self.add_text(&event.event_id);
-        let op_name = event.op_name.as_ref().map_or(NONE, |name| self.add_text(name));
+        let op_name = event
+            .op_name
+            .as_ref()
+            .map_or(NONE, |name| self.add_text(name));
         let payload = self.add_text(event.payload.text());
-        let extra = event.extra.as_ref().map_or(NONE, |extra| self.add_text(extra));
+        let extra = event
+            .extra
+            .as_ref()
+            .map_or(NONE, |extra| self.add_text(extra));
         let record = &mut self.records;
         record.extend_from_slice(&event.timestamp.micros().to_le_bytes());
         record.extend_from_slice(&event.timestamp.nanos().to_le_bytes());
@@ -85,9 +102,11 @@ impl FrameBuilder {
         }
         let number = self.ctx_numbers.len() as u32;
         self.ctx_numbers.insert(ctx.clone(), number);
-        self.ctxs.extend_from_slice(&(ctx.segments().len() as u32).to_le_bytes());
+        self.ctxs
+            .extend_from_slice(&(ctx.segments().len() as u32).to_le_bytes());
         for segment in ctx.segments() {
-            self.ctxs.extend_from_slice(&(segment.len() as u32).to_le_bytes());
+            self.ctxs
+                .extend_from_slice(&(segment.len() as u32).to_le_bytes());
             self.ctxs.extend_from_slice(segment.as_bytes());
         }
         number
@@ -97,7 +116,12 @@ impl FrameBuilder {
     pub(super) fn finish(&mut self) -> [&[u8]; 3] {
         let count = self.records.len() / RECORD;
         self.head.clear();
-        for number in [count, self.ctx_numbers.len(), self.ctxs.len(), self.text.len()] {
+        for number in [
+            count,
+            self.ctx_numbers.len(),
+            self.ctxs.len(),
+            self.text.len(),
+        ] {
             self.head.extend_from_slice(&(number as u32).to_le_bytes());
         }
         self.head.extend_from_slice(&self.records);
@@ -117,7 +141,13 @@ pub(super) fn read_frame(file: &mut impl Read, head: [u8; 8]) -> io::Result<Vec<
     let text = Text::from_utf8(text).map_err(|_| damaged())?;
     let (records, ctxs) = fixed.split_at(count * RECORD);
     let ctxs = read_ctxs(&mut Bytes(ctxs), ctx_count)?;
-    let mut reader = RecordReader { bytes: Bytes(records), ctxs: &ctxs, text: &text, at: 0, run: Text::default() };
+    let mut reader = RecordReader {
+        bytes: Bytes(records),
+        ctxs: &ctxs,
+        text: &text,
+        at: 0,
+        run: Text::default(),
+    };
     (0..count).map(|_| reader.next()).collect()
 }
 
@@ -125,7 +155,11 @@ pub(super) fn read_frame(file: &mut impl Read, head: [u8; 8]) -> io::Result<Vec<
 fn read_bytes(file: &mut impl Read, len: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(len);
     let read = file.take(len as u64).read_to_end(&mut bytes)?;
-    if read == len { Ok(bytes) } else { Err(damaged()) }
+    if read == len {
+        Ok(bytes)
+    } else {
+        Err(damaged())
+    }
 }
 
 fn read_ctxs(bytes: &mut Bytes<'_>, count: usize) -> io::Result<Vec<Ctx>> {
@@ -170,7 +204,10 @@ impl RecordReader<'_> {
         }
         let kind = match self.text(kind_name) {
             Some(name) => EventKind::Unknown(name),
-            None => EventKind::KNOWN.get(kind as usize).cloned().ok_or_else(damaged)?,
+            None => EventKind::KNOWN
+                .get(kind as usize)
+                .cloned()
+                .ok_or_else(damaged)?,
         };
         Ok(TraceEvent {
             event_id: self.text(event_id).ok_or_else(damaged)?,
@@ -216,5 +253,8 @@ impl<'a> Bytes<'a> {
 }
 
 fn damaged() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, "a temporary file does not hold what was written to it")
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        "a temporary file does not hold what was written to it",
+    )
 }

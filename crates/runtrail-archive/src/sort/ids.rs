@@ -1,14 +1,19 @@
 //! Counting how many different event ids there are, in bounded memory.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, BufReader, Read, Seek, Write};
-use std::path::PathBuf;
+use std::io::{self, BufReader, BufWriter, IntoInnerError, Read, Seek, Write};
+use std::path::{Path, PathBuf};
 
 use super::temp_file;
 
 /// Ids held before they are sorted and written out: 8 MiB.
 const HELD: usize = 1 << 19;
+/// Files of one level before they are merged into one of the next: some dozens are open at most,
+/// however many ids there are.
+const FILES_PER_LEVEL: usize = 32;
 
 /// Counts different ids by a 128-bit hash of each. The hash is seeded nowhere and kept nowhere, so
 /// it need not be stable; two ids in a thousand billion share one with a probability below 10^-14.
@@ -16,33 +21,47 @@ const HELD: usize = 1 << 19;
 pub(super) struct DistinctIds {
     dir: Option<PathBuf>,
     held: Vec<u128>,
-    files: Vec<File>,
+    /// Files of sorted ids, each with how many times its ids have been merged; the most first.
+    files: Vec<(u32, File)>,
 }
 
 impl DistinctIds {
     pub(super) fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir, held: Vec::new(), files: Vec::new() }
+        Self {
+            dir,
+            held: Vec::new(),
+            files: Vec::new(),
+        }
     }
 
     pub(super) fn push(&mut self, id: &str) -> io::Result<()> {
         self.held.push(hash(id));
-        if self.held.len() >= HELD { self.write_out() } else { Ok(()) }
+        if self.held.len() >= HELD {
+            self.write_out()
+        } else {
+            Ok(())
+        }
     }
 
     fn write_out(&mut self) -> io::Result<()> {
         self.held.sort_unstable();
         self.held.dedup();
-        let mut file = temp_file(self.dir.as_deref())?;
-        let mut bytes = Vec::with_capacity(1 << 16);
-        for part in self.held.chunks(1 << 12) {
-            bytes.clear();
-            part.iter().for_each(|id| bytes.extend_from_slice(&id.to_le_bytes()));
-            file.write_all(&bytes)?;
+        let mut file = IdFile::create(self.dir.as_deref())?;
+        self.held.drain(..).try_for_each(|id| file.push(id))?;
+        self.files.push((0, file.finish()?));
+        while let Some(level) = self.full_level() {
+            let merged = self.files.split_off(self.files.len() - FILES_PER_LEVEL);
+            let mut file = IdFile::create(self.dir.as_deref())?;
+            merge(merged, |id| file.push(id))?;
+            self.files.push((level + 1, file.finish()?));
         }
-        self.held.clear();
-        file.rewind()?;
-        self.files.push(file);
         Ok(())
+    }
+
+    fn full_level(&self) -> Option<u32> {
+        let recent = &self.files[self.files.len().checked_sub(FILES_PER_LEVEL)?..];
+        let level = recent[0].0;
+        recent.iter().all(|file| file.0 == level).then_some(level)
     }
 
     /// Returns the number of different ids pushed.
@@ -53,18 +72,51 @@ impl DistinctIds {
             return Ok(self.held.len() as u64);
         }
         self.write_out()?;
-        let mut files: Vec<_> = self.files.drain(..).map(|file| BufReader::with_capacity(1 << 14, file)).collect();
-        let mut heads = std::collections::BinaryHeap::new();
-        for (index, file) in files.iter_mut().enumerate() {
-            heads.extend(next(file)?.map(|id| std::cmp::Reverse((id, index))));
-        }
-        let (mut count, mut last) = (0, None);
-        while let Some(std::cmp::Reverse((id, index))) = heads.pop() {
-            count += u64::from(last != Some(id));
-            last = Some(id);
-            heads.extend(next(&mut files[index])?.map(|id| std::cmp::Reverse((id, index))));
-        }
+        let mut count = 0;
+        merge(std::mem::take(&mut self.files), |_| {
+            count += 1;
+            Ok(())
+        })?;
         Ok(count)
+    }
+}
+
+/// Hands out every id of some sorted files once, in order.
+fn merge(files: Vec<(u32, File)>, mut take: impl FnMut(u128) -> io::Result<()>) -> io::Result<()> {
+    let mut files: Vec<_> = files
+        .into_iter()
+        .map(|(_, file)| BufReader::with_capacity(1 << 14, file))
+        .collect();
+    let mut heads = BinaryHeap::new();
+    for (index, file) in files.iter_mut().enumerate() {
+        heads.extend(next(file)?.map(|id| Reverse((id, index))));
+    }
+    let mut last = None;
+    while let Some(Reverse((id, index))) = heads.pop() {
+        if last.replace(id) != Some(id) {
+            take(id)?;
+        }
+        heads.extend(next(&mut files[index])?.map(|id| Reverse((id, index))));
+    }
+    Ok(())
+}
+
+/// Writes sorted ids to a temporary file.
+struct IdFile(BufWriter<File>);
+
+impl IdFile {
+    fn create(dir: Option<&Path>) -> io::Result<Self> {
+        Ok(Self(BufWriter::with_capacity(1 << 16, temp_file(dir)?)))
+    }
+
+    fn push(&mut self, id: u128) -> io::Result<()> {
+        self.0.write_all(&id.to_le_bytes())
+    }
+
+    fn finish(self) -> io::Result<File> {
+        let mut file = self.0.into_inner().map_err(IntoInnerError::into_error)?;
+        file.rewind()?;
+        Ok(file)
     }
 }
 

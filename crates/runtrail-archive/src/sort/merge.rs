@@ -1,8 +1,8 @@
 //! Merging sorted streams of events.
 
 use std::cmp::Ordering;
-use std::collections::{BinaryHeap, HashMap};
 use std::collections::binary_heap::PeekMut;
+use std::collections::{BinaryHeap, HashMap};
 use std::io;
 
 use runtrail_core::event::TraceEvent;
@@ -48,9 +48,15 @@ impl MemoryCursor {
         }
         let event = |place: &Place| &segments[place.segment as usize][place.index as usize];
         order.sort_unstable_by(|a, b| {
-            a.run.cmp(&b.run).then(a.micros.cmp(&b.micros)).then_with(|| event(a).cmp(event(b)))
+            a.run
+                .cmp(&b.run)
+                .then(a.micros.cmp(&b.micros))
+                .then_with(|| event(a).cmp(event(b)))
         });
-        Self { segments, order: order.into_iter() }
+        Self {
+            segments,
+            order: order.into_iter(),
+        }
     }
 
     fn take_next(&mut self) -> Option<TraceEvent> {
@@ -60,7 +66,10 @@ impl MemoryCursor {
 
     /// Looks at the events in order, without taking them.
     pub(super) fn iter(&self) -> impl Iterator<Item = &TraceEvent> {
-        self.order.as_slice().iter().map(|place| &self.segments[place.segment as usize][place.index as usize])
+        self.order
+            .as_slice()
+            .iter()
+            .map(|place| &self.segments[place.segment as usize][place.index as usize])
     }
 }
 
@@ -74,7 +83,12 @@ fn places(segments: &[Vec<TraceEvent>]) -> (Vec<Place>, Vec<u32>) {
             let next = runs.len() as u32;
             let run = *runs.entry(&event.request_id).or_insert(next);
             let micros = event.timestamp.micros();
-            order.push(Place { run, segment: segment as u32, index: index as u32, micros });
+            order.push(Place {
+                run,
+                segment: segment as u32,
+                index: index as u32,
+                micros,
+            });
         }
     }
     let mut by_id: Vec<_> = runs.into_iter().collect();
@@ -102,7 +116,11 @@ struct Head {
 
 impl Head {
     fn new(event: TraceEvent, cursor: usize) -> Self {
-        Self { prefix: prefix(&event.request_id), event, cursor }
+        Self {
+            prefix: prefix(&event.request_id),
+            event,
+            cursor,
+        }
     }
 }
 
@@ -140,7 +158,11 @@ pub(super) struct Merge {
 
 impl Merge {
     pub(super) fn new(cursors: Vec<Cursor>) -> Self {
-        Self { cursors, heads: BinaryHeap::new(), started: false }
+        Self {
+            cursors,
+            heads: BinaryHeap::new(),
+            started: false,
+        }
     }
 
     pub(super) fn next_event(&mut self) -> io::Result<Option<TraceEvent>> {
@@ -149,14 +171,19 @@ impl Merge {
         }
         if !std::mem::replace(&mut self.started, true) {
             for (index, cursor) in self.cursors.iter_mut().enumerate() {
-                self.heads.extend(cursor.next_event()?.map(|event| Head::new(event, index)));
+                self.heads
+                    .extend(cursor.next_event()?.map(|event| Head::new(event, index)));
             }
         }
-        let Some(mut head) = self.heads.peek_mut() else { return Ok(None) };
+        let Some(mut head) = self.heads.peek_mut() else {
+            return Ok(None);
+        };
         let cursor = head.cursor;
         match self.cursors[cursor].next_event()? {
             // Replacing the top costs one sift, popping and pushing two.
-            Some(next) => Ok(Some(std::mem::replace(&mut *head, Head::new(next, cursor)).event)),
+            Some(next) => Ok(Some(
+                std::mem::replace(&mut *head, Head::new(next, cursor)).event,
+            )),
             None => Ok(Some(PeekMut::pop(head).event)),
         }
     }

@@ -32,14 +32,22 @@ impl Sorted {
             }
             self.counts()
         });
-        Prefetched { batches: Some(batches), thread: Some(thread), counts: SortCounts::default() }
+        Prefetched {
+            batches: Some(batches),
+            thread: Some(thread),
+            counts: SortCounts::default(),
+        }
     }
 }
 
 impl Prefetched {
     /// As [`Sorted::next_batch`].
     pub fn next_batch(&mut self) -> Result<Option<Batch>, ArchiveError> {
-        match self.batches.as_ref().and_then(|batches| batches.recv().ok()) {
+        match self
+            .batches
+            .as_ref()
+            .and_then(|batches| batches.recv().ok())
+        {
             Some(batch) => batch.map(Some),
             None => self.join().map(|()| None),
         }

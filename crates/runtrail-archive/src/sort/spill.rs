@@ -23,7 +23,10 @@ pub(super) struct SpillWriter {
 
 impl SpillWriter {
     pub(super) fn create(dir: Option<&Path>) -> io::Result<Self> {
-        Ok(Self { file: temp_file(dir)?, frame: FrameBuilder::default() })
+        Ok(Self {
+            file: temp_file(dir)?,
+            frame: FrameBuilder::default(),
+        })
     }
 
     pub(super) fn push(&mut self, event: &TraceEvent) -> io::Result<()> {
@@ -54,7 +57,10 @@ impl SpillFile {
     /// Reads the file from its start.
     pub(super) fn read(mut self) -> io::Result<SpillCursor> {
         self.file.rewind()?;
-        Ok(SpillCursor { file: self.file, events: Vec::new().into_iter() })
+        Ok(SpillCursor {
+            file: self.file,
+            events: Vec::new().into_iter(),
+        })
     }
 }
 

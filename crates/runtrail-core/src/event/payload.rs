@@ -17,14 +17,26 @@ pub type Slots = [(u32, u32); MAX_SLOTS];
 pub(crate) fn slot_keys(kind: &EventKind) -> &'static [&'static str] {
     match kind {
         EventKind::OpStart => &["inputs", "parent_id"],
-        EventKind::OpEnd => &["outputs", "status", "duration_ms", "yield_count", "error", "opener_id"],
+        EventKind::OpEnd => &[
+            "outputs",
+            "status",
+            "duration_ms",
+            "yield_count",
+            "error",
+            "opener_id",
+        ],
         EventKind::OpYield => &["yielded", "idx", "opener_id"],
         EventKind::Annotation => &["key", "value", "opener_id"],
         EventKind::GroupStart => &["name", "parent_id"],
         EventKind::GroupEnd => &["name", "status", "opener_id"],
-        EventKind::LlmUsage => {
-            &["model", "prompt_tokens", "completion_tokens", "total_tokens", "cost_usd", "opener_id"]
-        }
+        EventKind::LlmUsage => &[
+            "model",
+            "prompt_tokens",
+            "completion_tokens",
+            "total_tokens",
+            "cost_usd",
+            "opener_id",
+        ],
         EventKind::MediaRef => &["handle", "mime", "size_bytes", "opener_id"],
         EventKind::Unknown(_) => &[],
     }
@@ -48,13 +60,18 @@ impl Payload {
         let text = text.into();
         let object = RawJson::parse(&text)?;
         object.as_object()?;
-        let text = text.slice(offset_in(&text, object.text())..offset_in(&text, object.text()) + object.text().len());
+        let text = text.slice(
+            offset_in(&text, object.text())..offset_in(&text, object.text()) + object.text().len(),
+        );
         Some(Self::found(kind, text))
     }
 
     /// The payload `{}`, which stands for a missing one.
     pub fn empty() -> Self {
-        Self { text: Text::new("{}"), slots: Slots::default() }
+        Self {
+            text: Text::new("{}"),
+            slots: Slots::default(),
+        }
     }
 
     /// Takes over the text of an object that has been validated.
@@ -74,7 +91,10 @@ impl Payload {
 
     /// Copies the payload's text out of its chunk.
     pub fn detached(&self) -> Self {
-        Self { text: self.text.detached(), slots: self.slots }
+        Self {
+            text: self.text.detached(),
+            slots: self.slots,
+        }
     }
 
     /// Returns where the fields that Runtrail reads stand in the text.
@@ -125,7 +145,11 @@ pub(crate) fn offset_in(whole: &str, part: &str) -> usize {
 
 /// Scans the object at the cursor and notes where a kind's fields stand, relative to the object's
 /// start. Stops with `None` at anything that is not plain: broken JSON, escapes in a key.
-pub(crate) fn scan_object(scanner: &mut Scanner<'_>, kind: &EventKind, slots: &mut Slots) -> Option<()> {
+pub(crate) fn scan_object(
+    scanner: &mut Scanner<'_>,
+    kind: &EventKind,
+    slots: &mut Slots,
+) -> Option<()> {
     // The envelope and the payload itself are the two levels around every field.
     const OUTER: usize = 2;
     let keys = slot_keys(kind);
@@ -233,10 +257,16 @@ impl<'a> OpEnd<'a> {
     pub fn error_info(&self) -> Option<ErrorInfo<'a>> {
         let error = self.error.filter(|error| !error.is_null())?;
         if error.as_object().is_none() {
-            return Some(ErrorInfo { kind: None, message: Some(error.as_str().unwrap_or(error.text().into())) });
+            return Some(ErrorInfo {
+                kind: None,
+                message: Some(error.as_str().unwrap_or(error.text().into())),
+            });
         }
         let field = |name| error.get(name).and_then(RawJson::as_str);
-        Some(ErrorInfo { kind: field("type"), message: field("message") })
+        Some(ErrorInfo {
+            kind: field("type"),
+            message: field("message"),
+        })
     }
 }
 
@@ -316,7 +346,10 @@ impl<'a> View<'a> {
     pub(crate) fn of(kind: &EventKind, payload: &'a Payload) -> Self {
         let at = |index| payload.slot(index);
         match kind {
-            EventKind::OpStart => View::OpStart(OpStart { inputs: at(0), parent_id: at(1) }),
+            EventKind::OpStart => View::OpStart(OpStart {
+                inputs: at(0),
+                parent_id: at(1),
+            }),
             EventKind::OpEnd => View::OpEnd(OpEnd {
                 outputs: at(0),
                 status: at(1),
@@ -325,12 +358,25 @@ impl<'a> View<'a> {
                 error: at(4),
                 opener_id: at(5),
             }),
-            EventKind::OpYield => View::OpYield(OpYield { yielded: at(0), idx: at(1), opener_id: at(2) }),
-            EventKind::Annotation => {
-                View::Annotation(Annotation { key: at(0), value: at(1), opener_id: at(2) })
-            }
-            EventKind::GroupStart => View::GroupStart(GroupStart { name: at(0), parent_id: at(1) }),
-            EventKind::GroupEnd => View::GroupEnd(GroupEnd { name: at(0), status: at(1), opener_id: at(2) }),
+            EventKind::OpYield => View::OpYield(OpYield {
+                yielded: at(0),
+                idx: at(1),
+                opener_id: at(2),
+            }),
+            EventKind::Annotation => View::Annotation(Annotation {
+                key: at(0),
+                value: at(1),
+                opener_id: at(2),
+            }),
+            EventKind::GroupStart => View::GroupStart(GroupStart {
+                name: at(0),
+                parent_id: at(1),
+            }),
+            EventKind::GroupEnd => View::GroupEnd(GroupEnd {
+                name: at(0),
+                status: at(1),
+                opener_id: at(2),
+            }),
             EventKind::LlmUsage => View::LlmUsage(LlmUsage {
                 model: at(0),
                 prompt_tokens: at(1),
@@ -339,9 +385,12 @@ impl<'a> View<'a> {
                 cost_usd: at(4),
                 opener_id: at(5),
             }),
-            EventKind::MediaRef => {
-                View::MediaRef(MediaRef { handle: at(0), mime: at(1), size_bytes: at(2), opener_id: at(3) })
-            }
+            EventKind::MediaRef => View::MediaRef(MediaRef {
+                handle: at(0),
+                mime: at(1),
+                size_bytes: at(2),
+                opener_id: at(3),
+            }),
             EventKind::Unknown(_) => View::Unknown,
         }
     }

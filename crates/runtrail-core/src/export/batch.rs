@@ -25,7 +25,10 @@ pub struct RunEnd {
 impl Batch {
     /// Makes a batch; `ended` must be in the order of `after`.
     pub fn new(events: impl Into<Arc<[TraceEvent]>>, ended: impl Into<Arc<[RunEnd]>>) -> Self {
-        Self { events: events.into(), ended: ended.into() }
+        Self {
+            events: events.into(),
+            ended: ended.into(),
+        }
     }
 
     /// Returns the events.
@@ -41,13 +44,18 @@ impl Batch {
     /// Returns events and ends as they came: each stretch of events, and the run that ended after it.
     pub fn stretches(&self) -> impl Iterator<Item = (&[TraceEvent], Option<&Text>)> {
         let mut start = 0;
-        let closed = self.ended.iter().map(|end| (end.after, Some(&end.request_id)));
-        closed.chain(std::iter::once((self.events.len(), None))).map(move |(after, request_id)| {
-            let until = after.clamp(start, self.events.len());
-            let events = &self.events[start..until];
-            start = until;
-            (events, request_id)
-        })
+        let closed = self
+            .ended
+            .iter()
+            .map(|end| (end.after, Some(&end.request_id)));
+        closed
+            .chain(std::iter::once((self.events.len(), None)))
+            .map(move |(after, request_id)| {
+                let until = after.clamp(start, self.events.len());
+                let events = &self.events[start..until];
+                start = until;
+                (events, request_id)
+            })
     }
 }
 
@@ -61,7 +69,10 @@ pub struct SpanBatch {
 impl SpanBatch {
     /// Makes a batch.
     pub fn new(spans: impl Into<Arc<[SpanRecord]>>, runs: impl Into<Arc<[RunSummary]>>) -> Self {
-        Self { spans: spans.into(), runs: runs.into() }
+        Self {
+            spans: spans.into(),
+            runs: runs.into(),
+        }
     }
 
     /// Returns the spans, in the order they closed.

@@ -41,7 +41,11 @@ pub struct ExportError {
 impl ExportError {
     /// Makes an error; the message says what was being done and to what.
     pub fn new(kind: ExportErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self {
+            kind,
+            message: message.into(),
+            source: None,
+        }
     }
 
     /// Makes an error that trying again will not mend.

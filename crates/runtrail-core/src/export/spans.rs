@@ -42,7 +42,8 @@ impl<E: SpanExporter> Exporter for Spans<E> {
             if let Some(run) = ended.and_then(|run| self.fold.finish_run(run, &mut spans)) {
                 // Handed on at once: what an exporter holds of unfinished runs, and so where its
                 // limits bite, must not depend on how the stream is split into batches.
-                self.exporter.export(&SpanBatch::new(std::mem::take(&mut spans), [run]))?;
+                self.exporter
+                    .export(&SpanBatch::new(std::mem::take(&mut spans), [run]))?;
             }
         }
         if spans.is_empty() {

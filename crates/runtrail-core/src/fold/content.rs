@@ -57,7 +57,10 @@ impl Metadata {
     }
 
     pub(super) fn held_bytes(&self) -> usize {
-        self.fields.iter().map(|field| field.key.len() + field.value.len()).sum()
+        self.fields
+            .iter()
+            .map(|field| field.key.len() + field.value.len())
+            .sum()
     }
 
     pub(super) fn into_json(self) -> Option<Text> {

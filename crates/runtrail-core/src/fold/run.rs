@@ -3,14 +3,14 @@
 mod close;
 mod open;
 
-use super::{FoldLimits, Map};
 use super::content::{HeldBytes, Metadata};
 use super::scope::{ScopeId, Scopes};
+use super::{FoldLimits, Map};
+use crate::event::Status;
 use crate::event::{Annotation, EventKind, LlmUsage, MediaRef, OpYield, TraceEvent, View};
 use crate::id::{SpanId, SpanIds};
 use crate::json::RawJson;
 use crate::span::{Anomalies, GroupRef, Media, Note, RunSummary, SpanRecord, Usage};
-use crate::event::Status;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -108,7 +108,11 @@ impl RunFold {
     }
 
     pub(super) fn push(&mut self, event: &TraceEvent, spans: &mut Vec<SpanRecord>) {
-        if self.last.as_ref().is_some_and(|last| event.is_repeat_of(last)) {
+        if self
+            .last
+            .as_ref()
+            .is_some_and(|last| event.is_repeat_of(last))
+        {
             self.anomalies.duplicates += 1;
             return;
         }
@@ -182,7 +186,9 @@ impl RunFold {
                     open.record.last_seen = open.record.last_seen.max(event.timestamp);
                 }
             }
-            None if event.kind != EventKind::OpEnd && event.kind != EventKind::GroupEnd => self.anomalies.orphans += 1,
+            None if event.kind != EventKind::OpEnd && event.kind != EventKind::GroupEnd => {
+                self.anomalies.orphans += 1;
+            }
             None => {}
         }
         found
@@ -197,7 +203,8 @@ impl RunFold {
     fn opener(&mut self, id: &str) -> Option<SpanIndex> {
         let openers = self.openers.get_or_insert_with(|| {
             let ids = self.slots.iter().enumerate();
-            ids.filter_map(|(index, slot)| Some((slot.start_event_id.clone()?, index))).collect()
+            ids.filter_map(|(index, slot)| Some((slot.start_event_id.clone()?, index)))
+                .collect()
         });
         let found = openers.get(id).copied();
         self.anomalies.unknown_references += u64::from(found.is_none());
@@ -213,15 +220,21 @@ impl RunFold {
                 return Some(index);
             }
             // Only a yield's ctx carries the item's segment beyond the ctx of its op.
-            scope = (event.kind == EventKind::OpYield).then(|| self.scopes.get(at).parent).flatten();
+            scope = (event.kind == EventKind::OpYield)
+                .then(|| self.scopes.get(at).parent)
+                .flatten();
         }
         None
     }
 
     fn fold_yield(&mut self, event: &TraceEvent, view: OpYield<'_>) {
-        let Some(index) = self.owner(event) else { return };
+        let Some(index) = self.owner(event) else {
+            return;
+        };
         let scope = self.scopes.of(&event.ctx);
-        let Some(open) = self.slots[index].open.as_deref_mut() else { return };
+        let Some(open) = self.slots[index].open.as_deref_mut() else {
+            return;
+        };
         if self.scopes.is_inside(scope, open.scope) {
             self.scopes.get_mut(scope).introduced_by = Some(index);
         }
@@ -283,12 +296,21 @@ impl RunFold {
         }
     }
 
-    fn keep_note(&mut self, event: &TraceEvent, view: Annotation<'_>, dropped: &mut u64) -> Option<Note> {
+    fn keep_note(
+        &mut self,
+        event: &TraceEvent,
+        view: Annotation<'_>,
+        dropped: &mut u64,
+    ) -> Option<Note> {
         let key = view.key.and_then(RawJson::as_str).unwrap_or_default();
         let value = view.value.map_or("null", RawJson::text);
         let key = self.held.keep_text(&key, dropped)?;
         match self.held.keep_text(value, dropped) {
-            Some(value) => Some(Note { key, value, at: event.timestamp }),
+            Some(value) => Some(Note {
+                key,
+                value,
+                at: event.timestamp,
+            }),
             None => {
                 self.held.release(key.len());
                 None
@@ -313,22 +335,34 @@ impl RunFold {
     }
 
     fn fold_media(&mut self, event: &TraceEvent, view: MediaRef<'_>) {
-        let Some(index) = self.owner(event) else { return };
+        let Some(index) = self.owner(event) else {
+            return;
+        };
         if !self.limits.content {
             return;
         }
-        let Some(open) = self.slots[index].open.as_deref_mut() else { return };
+        let Some(open) = self.slots[index].open.as_deref_mut() else {
+            return;
+        };
         let mut keep = |value: Option<RawJson<'_>>| {
             let text = value.and_then(RawJson::as_str)?;
             self.held.keep_text(&text, &mut open.record.content_dropped)
         };
         let (handle, mime) = (keep(view.handle), keep(view.mime));
         open.held += handle.as_ref().map_or(0, |t| t.len()) + mime.as_ref().map_or(0, |t| t.len());
-        open.record.media.push(Media { handle, mime, size_bytes: view.size_bytes.and_then(RawJson::as_i64) });
+        open.record.media.push(Media {
+            handle,
+            mime,
+            size_bytes: view.size_bytes.and_then(RawJson::as_i64),
+        });
     }
 
     /// Applies a change to a group and every group around it that is still open.
-    fn for_open_groups(&mut self, innermost: Option<SpanIndex>, mut change: impl FnMut(&mut SpanRecord)) {
+    fn for_open_groups(
+        &mut self,
+        innermost: Option<SpanIndex>,
+        mut change: impl FnMut(&mut SpanRecord),
+    ) {
         let mut at = innermost;
         while let Some(index) = at {
             at = self.slots[index].group;
@@ -341,14 +375,20 @@ impl RunFold {
     fn group_ref(&self, group: Option<SpanIndex>) -> Option<GroupRef> {
         let index = group?;
         let name = self.group_names.get(&index)?.clone();
-        Some(GroupRef { name, span_id: self.slots[index].span_id })
+        Some(GroupRef {
+            name,
+            span_id: self.slots[index].span_id,
+        })
     }
 }
 
 fn usage_of(view: LlmUsage<'_>) -> Usage {
     let tokens = |value: Option<RawJson<'_>>| value.and_then(RawJson::as_i64);
     let cost_usd = view.cost_usd.and_then(RawJson::as_f64);
-    let model = view.model.and_then(RawJson::as_str).map(|model| Text::new(&*model));
+    let model = view
+        .model
+        .and_then(RawJson::as_str)
+        .map(|model| Text::new(&*model));
     Usage {
         calls: 1,
         calls_without_cost: u64::from(cost_usd.is_none()),

@@ -28,7 +28,11 @@ pub(super) struct Scopes {
 
 impl Scopes {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Scope::default()], children: Map::default(), last: (Ctx::default(), ROOT) }
+        Self {
+            nodes: vec![Scope::default()],
+            children: Map::default(),
+            last: (Ctx::default(), ROOT),
+        }
     }
 
     /// Finds the node of a path, making it where it is new.
@@ -42,7 +46,10 @@ impl Scopes {
                 Some(&child) => child,
                 None => {
                     let child = self.nodes.len();
-                    self.nodes.push(Scope { parent: Some(at), ..Scope::default() });
+                    self.nodes.push(Scope {
+                        parent: Some(at),
+                        ..Scope::default()
+                    });
                     self.children.insert((at, segment.detached()), child);
                     child
                 }
@@ -67,6 +74,7 @@ impl Scopes {
 
     /// Whether `inner` is a strict extension of `outer`.
     pub(super) fn is_inside(&self, inner: ScopeId, outer: ScopeId) -> bool {
-        inner != outer && std::iter::successors(Some(inner), |&id| self.nodes[id].parent).any(|id| id == outer)
+        inner != outer
+            && std::iter::successors(Some(inner), |&id| self.nodes[id].parent).any(|id| id == outer)
     }
 }

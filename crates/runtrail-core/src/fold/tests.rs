@@ -7,10 +7,20 @@ use crate::wire::WireReader;
 fn fold(stream: &str) -> String {
     let mut reader = WireReader::default();
     let (mut fold, mut spans) = (Fold::default(), Vec::new());
-    for line in stream.lines().map(str::trim).filter(|line| !line.is_empty()) {
+    for line in stream
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
         let parts: Vec<_> = line.splitn(5, ' ').collect();
-        let [kind, op, ctx, seq, payload] = parts[..] else { panic!("five parts: {line}") };
-        let op = if op == "-" { "null".to_owned() } else { format!("{op:?}") };
+        let [kind, op, ctx, seq, payload] = parts[..] else {
+            panic!("five parts: {line}")
+        };
+        let op = if op == "-" {
+            "null".to_owned()
+        } else {
+            format!("{op:?}")
+        };
         let ctx: Vec<_> = ctx.split('/').filter(|s| *s != "-").collect();
         let json = format!(
             r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":{op},"ctx":{ctx:?},"timestamp":"2026-11-21T01:00:{:02}Z","seq":{seq},"payload":{payload}}}"#,
@@ -20,30 +30,56 @@ fn fold(stream: &str) -> String {
     }
     let summary = fold.finish_run("r", &mut spans).unwrap();
     let mut shown: String = spans.iter().map(|span| show(span, &spans) + "\n").collect();
-    for (kind, count) in summary.anomalies.by_kind().iter().filter(|(_, count)| *count > 0) {
+    for (kind, count) in summary
+        .anomalies
+        .by_kind()
+        .iter()
+        .filter(|(_, count)| *count > 0)
+    {
         shown.push_str(&format!("! {kind} {count}\n"));
     }
-    shown + &format!("= {} ops {} errors {} groups {}\n", summary.status, summary.ops, summary.errors, summary.groups)
+    shown
+        + &format!(
+            "= {} ops {} errors {} groups {}\n",
+            summary.status, summary.ops, summary.errors, summary.groups
+        )
 }
 
 fn show(span: &SpanRecord, all: &[SpanRecord]) -> String {
     let parent = match span.parent {
         Parent::Run => "run".to_owned(),
-        Parent::Op(id) | Parent::Group(id) => {
-            all.iter().find(|s| s.span_id == id).map_or("?".to_owned(), |s| s.label().to_string())
-        }
+        Parent::Op(id) | Parent::Group(id) => all
+            .iter()
+            .find(|s| s.span_id == id)
+            .map_or("?".to_owned(), |s| s.label().to_string()),
     };
     let name = match &span.name {
-        SpanName::Op { op_name, ctx, occurrence } => format!("{op_name} {} #{occurrence}", ctx.path()),
+        SpanName::Op {
+            op_name,
+            ctx,
+            occurrence,
+        } => format!("{op_name} {} #{occurrence}", ctx.path()),
         SpanName::Group { name, occurrence } => format!("[{name}] #{occurrence}"),
     };
-    let group = span.group.as_ref().map_or(String::new(), |g| format!(" in [{}]", g.name));
+    let group = span
+        .group
+        .as_ref()
+        .map_or(String::new(), |g| format!(" in [{}]", g.name));
     let missing = span.missing.map_or(String::new(), |m| format!(" no {m:?}"));
-    format!("{name} < {parent} by {}{group} {}{missing}", span.parent_rule.as_str(), span.status)
+    format!(
+        "{name} < {parent} by {}{group} {}{missing}",
+        span.parent_rule.as_str(),
+        span.status
+    )
 }
 
 fn check(stream: &str, wanted: &str) {
-    let wanted: String = wanted.lines().map(str::trim).filter(|l| !l.is_empty()).map(|l| l.to_owned() + "\n").collect();
+    let wanted: String = wanted
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty())
+        .map(|l| l.to_owned() + "\n")
+        .collect();
     assert_eq!(fold(stream), wanted);
 }
 
@@ -164,9 +200,18 @@ fn what_never_ended_is_closed_innermost_first() {
 #[test]
 fn content_beyond_the_limit_is_left_out_and_counted() {
     let line = |seq: u32, kind: &str, payload: &str| {
-        format!(r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":"x","timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#)
+        format!(
+            r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":"x","timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#
+        )
     };
-    let mut fold = Fold::new("", FoldLimits { max_open_spans: 1, max_held_bytes: 8, content: true });
+    let mut fold = Fold::new(
+        "",
+        FoldLimits {
+            max_open_spans: 1,
+            max_held_bytes: 8,
+            content: true,
+        },
+    );
     let (mut reader, mut spans) = (WireReader::default(), Vec::new());
     for (seq, kind, payload) in [
         (0, "op_start", r#"{"inputs":"123456"}"#),
@@ -174,12 +219,27 @@ fn content_beyond_the_limit_is_left_out_and_counted() {
         (2, "op_start", "{}"),
         (3, "op_end", "{}"),
     ] {
-        fold.push(&reader.read(&line(seq, kind, payload).as_str().into()).unwrap(), &mut spans);
+        fold.push(
+            &reader
+                .read(&line(seq, kind, payload).as_str().into())
+                .unwrap(),
+            &mut spans,
+        );
     }
     let summary = fold.finish_run("r", &mut spans).unwrap();
     assert_eq!(spans[0].inputs.as_deref(), Some("\"123456\""));
-    assert_eq!((spans[0].annotations.len(), spans[0].content_dropped), (0, 1));
-    assert_eq!((summary.anomalies.content_dropped, summary.anomalies.open_limit, summary.ops), (1, 1, 1));
+    assert_eq!(
+        (spans[0].annotations.len(), spans[0].content_dropped),
+        (0, 1)
+    );
+    assert_eq!(
+        (
+            summary.anomalies.content_dropped,
+            summary.anomalies.open_limit,
+            summary.ops
+        ),
+        (1, 1, 1)
+    );
 }
 
 #[test]
@@ -190,15 +250,25 @@ fn usage_adds_up_and_missing_cost_stays_missing() {
         for (seq, (kind, op, payload)) in [
             ("group_start", "null", "{\"name\":\"g\"}".to_owned()),
             ("op_start", "\"x\"", "{}".to_owned()),
-            ("llm_usage", "\"x\"", format!("{{\"model\":\"m\",\"prompt_tokens\":3,\"cost_usd\":{cost}}}")),
-            ("llm_usage", "\"other\"", "{\"model\":\"n\",\"prompt_tokens\":4}".to_owned()),
+            (
+                "llm_usage",
+                "\"x\"",
+                format!("{{\"model\":\"m\",\"prompt_tokens\":3,\"cost_usd\":{cost}}}"),
+            ),
+            (
+                "llm_usage",
+                "\"other\"",
+                "{\"model\":\"n\",\"prompt_tokens\":4}".to_owned(),
+            ),
             ("op_end", "\"x\"", "{}".to_owned()),
             ("group_end", "null", "{\"name\":\"g\"}".to_owned()),
         ]
         .into_iter()
         .enumerate()
         {
-            let json = format!(r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":{op},"timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#);
+            let json = format!(
+                r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":{op},"timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#
+            );
             fold.push(&reader.read(&json.as_str().into()).unwrap(), &mut spans);
         }
         let summary = fold.finish_run("r", &mut spans).unwrap();
@@ -208,8 +278,18 @@ fn usage_adds_up_and_missing_cost_stays_missing() {
     assert_eq!(summary.usage.cost_usd, None);
     assert_eq!(summary.usage.prompt_tokens, Some(7));
     assert_eq!(summary.usage.completion_tokens, None);
-    assert_eq!((spans[0].usage.prompt_tokens, spans[1].usage.prompt_tokens), (Some(3), Some(7)));
+    assert_eq!(
+        (spans[0].usage.prompt_tokens, spans[1].usage.prompt_tokens),
+        (Some(3), Some(7))
+    );
     let (_, summary) = stream("0.25");
-    assert_eq!((summary.usage.cost_usd, summary.usage.calls, summary.usage.calls_without_cost), (Some(0.25), 2, 1));
+    assert_eq!(
+        (
+            summary.usage.cost_usd,
+            summary.usage.calls,
+            summary.usage.calls_without_cost
+        ),
+        (Some(0.25), 2, 1)
+    );
     assert_eq!(summary.usage.models, ["m", "n"]);
 }

@@ -65,7 +65,11 @@ fn write_array(text: &str, level: usize, out: &mut String) {
                 if !std::mem::take(&mut first) {
                     out.push(',');
                 }
-                write(RawJson::trusted(text.get(start..scanner.pos()).unwrap_or_default()), level + 1, out);
+                write(
+                    RawJson::trusted(text.get(start..scanner.pos()).unwrap_or_default()),
+                    level + 1,
+                    out,
+                );
             }
         }
     }
@@ -95,7 +99,9 @@ fn write_ecmascript(number: f64, out: &mut String) {
     let scientific = format!("{number:e}");
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |m| ("-", m));
+    let (sign, mantissa) = mantissa
+        .strip_prefix('-')
+        .map_or(("", mantissa), |m| ("-", m));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let count = digits.len() as i32;
     // ECMA-262 calls this n: the number is 0.digits times ten to the n.
@@ -127,7 +133,10 @@ mod tests {
 
     #[test]
     fn equal_values_have_one_text() {
-        assert_eq!(canon(r#" { "b" : [ 1 , true , null ] , "a" : "\u00e9\/\n" } "#), r#"{"a":"é/\n","b":[1,true,null]}"#);
+        assert_eq!(
+            canon(r#" { "b" : [ 1 , true , null ] , "a" : "\u00e9\/\n" } "#),
+            r#"{"a":"é/\n","b":[1,true,null]}"#
+        );
         assert_eq!(canon(r#"{"a":1,"a":2}"#), r#"{"a":2}"#);
         assert_eq!(canon("[]"), "[]");
     }
@@ -160,6 +169,9 @@ mod tests {
     fn keys_sort_by_utf16_code_units() {
         // RFC 8785, section 3.2.3: U+1F600 sorts before U+FB33 because its first unit is 0xD83D.
         let source = "{\"\\ufb33\":1,\"\\ud83d\\ude00\":2,\"\\u20ac\":3,\"\\r\":4,\"1\":5}";
-        assert_eq!(canon(source), "{\"\\r\":4,\"1\":5,\"€\":3,\"😀\":2,\"\u{fb33}\":1}");
+        assert_eq!(
+            canon(source),
+            "{\"\\r\":4,\"1\":5,\"€\":3,\"😀\":2,\"\u{fb33}\":1}"
+        );
     }
 }

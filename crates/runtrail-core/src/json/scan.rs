@@ -28,7 +28,12 @@ type Scan<T> = Result<T, ScanError>;
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8], pos: usize, max_depth: usize) -> Self {
-        Self { bytes, pos, max_depth: max_depth.min(MAX_DEPTH), odds: Vec::new() }
+        Self {
+            bytes,
+            pos,
+            max_depth: max_depth.min(MAX_DEPTH),
+            odds: Vec::new(),
+        }
     }
 
     pub(crate) fn pos(&self) -> usize {
@@ -70,13 +75,18 @@ impl<'a> Scanner<'a> {
         let start = self.pos;
         let mut number = 0_u64;
         while let Some(byte @ b'0'..=b'9') = self.peek() {
-            number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+            number = number
+                .checked_mul(10)?
+                .checked_add(u64::from(byte - b'0'))?;
             self.pos += 1;
         }
         let digits = self.pos - start;
         let leading_zero = digits > 1 && self.bytes[start] == b'0';
         let more = matches!(self.peek(), Some(b'.' | b'e' | b'E'));
-        (1..=18).contains(&digits).then_some(number).filter(|_| !leading_zero && !more)
+        (1..=18)
+            .contains(&digits)
+            .then_some(number)
+            .filter(|_| !leading_zero && !more)
     }
 
     pub(crate) fn bump(&mut self) {
@@ -101,7 +111,10 @@ impl<'a> Scanner<'a> {
                 self.pos += 1;
                 Ok(())
             }
-            Some(_) => Err(ScanError::Syntax { at: self.pos, expected }),
+            Some(_) => Err(ScanError::Syntax {
+                at: self.pos,
+                expected,
+            }),
             None => Err(ScanError::Cut),
         }
     }
@@ -154,7 +167,10 @@ impl<'a> Scanner<'a> {
             b'n' => self.word(b"null").map(|()| true),
             b'N' => self.python_word(b"NaN").map(|()| true),
             b'I' => self.python_word(b"Infinity").map(|()| true),
-            _ => Err(ScanError::Syntax { at: self.pos, expected: "a value" }),
+            _ => Err(ScanError::Syntax {
+                at: self.pos,
+                expected: "a value",
+            }),
         }
     }
 
@@ -179,8 +195,15 @@ impl<'a> Scanner<'a> {
                 b'}' if in_object => self.pos += 1,
                 b']' if !in_object => self.pos += 1,
                 _ => {
-                    let expected = if in_object { "`,` or `}`" } else { "`,` or `]`" };
-                    return Err(ScanError::Syntax { at: self.pos, expected });
+                    let expected = if in_object {
+                        "`,` or `}`"
+                    } else {
+                        "`,` or `]`"
+                    };
+                    return Err(ScanError::Syntax {
+                        at: self.pos,
+                        expected,
+                    });
                 }
             }
             open.pop();
@@ -207,7 +230,10 @@ impl<'a> Scanner<'a> {
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => {
-                    return Err(ScanError::Syntax { at: self.pos, expected: "no control character in a string" });
+                    return Err(ScanError::Syntax {
+                        at: self.pos,
+                        expected: "no control character in a string",
+                    });
                 }
                 None => return Err(ScanError::CutInString),
             }
@@ -258,7 +284,12 @@ impl<'a> Scanner<'a> {
                     _ => {}
                 }
             }
-            _ => return Err(ScanError::Syntax { at, expected: "a JSON escape" }),
+            _ => {
+                return Err(ScanError::Syntax {
+                    at,
+                    expected: "a JSON escape",
+                });
+            }
         }
         Ok(())
     }
@@ -268,7 +299,11 @@ impl<'a> Scanner<'a> {
         for offset in 2..6 {
             let byte = *self.bytes.get(at + offset).ok_or(ScanError::CutInString)?;
             let digit = (byte as char).to_digit(16);
-            unit = unit * 16 + digit.ok_or(ScanError::Syntax { at, expected: "four hex digits" })?;
+            unit = unit * 16
+                + digit.ok_or(ScanError::Syntax {
+                    at,
+                    expected: "four hex digits",
+                })?;
         }
         Ok(unit)
     }
@@ -326,7 +361,10 @@ impl<'a> Scanner<'a> {
 
     fn missing_digit(&self) -> ScanError {
         match self.peek() {
-            Some(_) => ScanError::Syntax { at: self.pos, expected: "a digit" },
+            Some(_) => ScanError::Syntax {
+                at: self.pos,
+                expected: "a digit",
+            },
             None => ScanError::Cut,
         }
     }
@@ -339,7 +377,10 @@ impl<'a> Scanner<'a> {
         } else if word.starts_with(rest) {
             Err(ScanError::Cut)
         } else {
-            Err(ScanError::Syntax { at: self.pos, expected: "a value" })
+            Err(ScanError::Syntax {
+                at: self.pos,
+                expected: "a value",
+            })
         }
     }
 
@@ -360,7 +401,11 @@ struct BitStack {
 
 impl BitStack {
     fn within(limit: usize) -> Self {
-        Self { bits: [0; MAX_DEPTH / 64], depth: 0, limit }
+        Self {
+            bits: [0; MAX_DEPTH / 64],
+            depth: 0,
+            limit,
+        }
     }
 
     #[inline]
@@ -401,8 +446,14 @@ mod tests {
         for text in ["\"abc", "{\"a\":\"x", "\"\\", "\"\\u00"] {
             assert_eq!(scan(text), Err(ScanError::CutInString), "{text}");
         }
-        assert!(matches!(scan("{\"a\":tru}"), Err(ScanError::Syntax { at: 5, .. })));
-        assert!(matches!(scan("\"a\nb\""), Err(ScanError::Syntax { at: 2, .. })));
+        assert!(matches!(
+            scan("{\"a\":tru}"),
+            Err(ScanError::Syntax { at: 5, .. })
+        ));
+        assert!(matches!(
+            scan("\"a\nb\""),
+            Err(ScanError::Syntax { at: 2, .. })
+        ));
     }
 
     #[test]

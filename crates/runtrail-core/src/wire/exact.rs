@@ -40,11 +40,15 @@ impl WireReader {
     fn exact_event(&self, value: &Text, base: usize) -> Result<TraceEvent, WireError> {
         let fields = Envelope::read(value, base)?;
         let kind_name = fields.string("kind")?;
-        let kind = EventKind::known(&kind_name).unwrap_or_else(|| EventKind::Unknown(Text::new(kind_name)));
+        let kind = EventKind::known(&kind_name)
+            .unwrap_or_else(|| EventKind::Unknown(Text::new(kind_name)));
         Ok(TraceEvent {
             event_id: Text::new(fields.string("event_id")?),
             request_id: Text::new(fields.string("request_id")?),
-            op_name: fields.present("op_name").map(|_| fields.string("op_name").map(Text::new)).transpose()?,
+            op_name: fields
+                .present("op_name")
+                .map(|_| fields.string("op_name").map(Text::new))
+                .transpose()?,
             ctx: fields.ctx()?,
             timestamp: fields.timestamp(self.options.assume_offset_minutes)?,
             seq: fields.seq()?,
@@ -55,8 +59,16 @@ impl WireReader {
     }
 }
 
-const KNOWN_FIELDS: [&str; 8] =
-    ["event_id", "request_id", "kind", "op_name", "ctx", "timestamp", "seq", "payload"];
+const KNOWN_FIELDS: [&str; 8] = [
+    "event_id",
+    "request_id",
+    "kind",
+    "op_name",
+    "ctx",
+    "timestamp",
+    "seq",
+    "payload",
+];
 
 /// The top-level fields of one value, in source order.
 struct Envelope<'a> {
@@ -71,9 +83,16 @@ impl<'a> Envelope<'a> {
         if !whole.starts_with('{') {
             return Err(error(WireErrorKind::NotAnObject));
         }
-        let pairs: Pairs<'a> = serde_json::from_str(whole)
-            .map_err(|_| error(WireErrorKind::Syntax { expected: "a JSON object" }))?;
-        Ok(Self { whole, base, fields: pairs.0 })
+        let pairs: Pairs<'a> = serde_json::from_str(whole).map_err(|_| {
+            error(WireErrorKind::Syntax {
+                expected: "a JSON object",
+            })
+        })?;
+        Ok(Self {
+            whole,
+            base,
+            fields: pairs.0,
+        })
     }
 
     /// The field's last value, unless it is null.
@@ -83,8 +102,13 @@ impl<'a> Envelope<'a> {
     }
 
     fn required(&self, field: &'static str) -> Result<&'a str, WireError> {
-        self.present(field)
-            .ok_or_else(|| WireError::new(WireErrorKind::Missing { field }, self.base, self.whole.len()))
+        self.present(field).ok_or_else(|| {
+            WireError::new(
+                WireErrorKind::Missing { field },
+                self.base,
+                self.whole.len(),
+            )
+        })
     }
 
     fn error(&self, value: &str, kind: WireErrorKind) -> WireError {
@@ -93,14 +117,26 @@ impl<'a> Envelope<'a> {
 
     fn string(&self, field: &'static str) -> Result<String, WireError> {
         let value = self.required(field)?;
-        serde_json::from_str(value)
-            .map_err(|_| self.error(value, WireErrorKind::WrongType { field, expected: "a string" }))
+        serde_json::from_str(value).map_err(|_| {
+            self.error(
+                value,
+                WireErrorKind::WrongType {
+                    field,
+                    expected: "a string",
+                },
+            )
+        })
     }
 
     fn ctx(&self) -> Result<Ctx, WireError> {
-        let Some(value) = self.present("ctx") else { return Ok(Ctx::default()) };
+        let Some(value) = self.present("ctx") else {
+            return Ok(Ctx::default());
+        };
         let segments: Result<Vec<String>, _> = serde_json::from_str(value);
-        let kind = WireErrorKind::WrongType { field: "ctx", expected: "a list of strings" };
+        let kind = WireErrorKind::WrongType {
+            field: "ctx",
+            expected: "a list of strings",
+        };
         segments.map(Ctx::new).map_err(|_| self.error(value, kind))
     }
 
@@ -114,24 +150,41 @@ impl<'a> Envelope<'a> {
 
     fn seq(&self) -> Result<u64, WireError> {
         let value = self.required("seq")?;
-        let kind = WireErrorKind::WrongType { field: "seq", expected: "an integer from 0 to 2^63 - 1" };
+        let kind = WireErrorKind::WrongType {
+            field: "seq",
+            expected: "an integer from 0 to 2^63 - 1",
+        };
         let number: Option<u64> = serde_json::from_str(value).ok();
-        number.filter(|&seq| seq <= MAX_SEQ).ok_or_else(|| self.error(value, kind))
+        number
+            .filter(|&seq| seq <= MAX_SEQ)
+            .ok_or_else(|| self.error(value, kind))
     }
 
     fn payload(&self, kind: &EventKind) -> Result<Payload, WireError> {
-        let Some(value) = self.present("payload") else { return Ok(Payload::empty()) };
+        let Some(value) = self.present("payload") else {
+            return Ok(Payload::empty());
+        };
         if !value.starts_with('{') {
-            let kind = WireErrorKind::WrongType { field: "payload", expected: "an object" };
+            let kind = WireErrorKind::WrongType {
+                field: "payload",
+                expected: "an object",
+            };
             return Err(self.error(value, kind));
         }
         let start = offset_in(self.whole, value);
-        Ok(Payload::found(kind, self.whole.slice(start..start + value.len())))
+        Ok(Payload::found(
+            kind,
+            self.whole.slice(start..start + value.len()),
+        ))
     }
 
     fn extra(&self) -> Option<Text> {
         let mut object = String::new();
-        for (key, value) in self.fields.iter().filter(|(key, _)| !KNOWN_FIELDS.contains(&&**key)) {
+        for (key, value) in self
+            .fields
+            .iter()
+            .filter(|(key, _)| !KNOWN_FIELDS.contains(&&**key))
+        {
             object.push(if object.is_empty() { '{' } else { ',' });
             push_string(&mut object, key);
             object.push(':');

@@ -6,26 +6,34 @@ use crate::json::Scanner;
 use crate::text::Text;
 use crate::time::Timestamp;
 
+/// Offsets into the chunk.
+type Range = (usize, usize);
+
 /// What has been seen of an event so far; ranges are offsets into the chunk.
 #[derive(Default)]
 struct Seen {
-    event_id: Option<(usize, usize)>,
-    request_id: Option<(usize, usize)>,
+    event_id: Option<Range>,
+    request_id: Option<Range>,
     kind: Option<EventKind>,
-    op_name: Option<Option<(usize, usize)>>,
+    op_name: Option<OpName>,
     ctx: Option<Ctx>,
     timestamp: Option<Timestamp>,
     seq: Option<u64>,
     payload: Option<SeenPayload>,
     /// Key (with quotes) and value of unknown fields.
-    extra: Vec<((usize, usize), (usize, usize))>,
+    extra: Vec<(Range, Range)>,
+}
+
+enum OpName {
+    Null,
+    Named(Range),
 }
 
 enum SeenPayload {
     Null,
-    Scanned((usize, usize), Slots),
+    Scanned(Range, Slots),
     /// The payload came before the kind, so its fields are still to be found.
-    Unread((usize, usize)),
+    Unread(Range),
 }
 
 impl WireReader {
@@ -56,7 +64,13 @@ impl WireReader {
         seen.into_event(chunk).map(|event| (event, scanner.pos()))
     }
 
-    fn field(&mut self, chunk: &Text, scanner: &mut Scanner<'_>, key: (usize, usize), seen: &mut Seen) -> Option<()> {
+    fn field(
+        &mut self,
+        chunk: &Text,
+        scanner: &mut Scanner<'_>,
+        key: Range,
+        seen: &mut Seen,
+    ) -> Option<()> {
         match scanner.slice(key) {
             b"event_id" => once(&mut seen.event_id, scanner.plain_string()?),
             b"request_id" => once(&mut seen.request_id, scanner.plain_string()?),
@@ -65,7 +79,11 @@ impl WireReader {
                 once(&mut seen.kind, kind_of(chunk, range))
             }
             b"op_name" => {
-                let name = if skip_null(scanner) { None } else { Some(scanner.plain_string()?) };
+                let name = if skip_null(scanner) {
+                    OpName::Null
+                } else {
+                    OpName::Named(scanner.plain_string()?)
+                };
                 once(&mut seen.op_name, name)
             }
             b"ctx" => {
@@ -81,7 +99,10 @@ impl WireReader {
             b"timestamp" => {
                 let (start, end) = scanner.plain_string()?;
                 let text = chunk.get(start..end)?;
-                once(&mut seen.timestamp, Timestamp::parse_with(text, self.options.assume_offset_minutes).ok()?)
+                once(
+                    &mut seen.timestamp,
+                    Timestamp::parse_with(text, self.options.assume_offset_minutes).ok()?,
+                )
             }
             b"seq" => once(&mut seen.seq, scanner.small_integer()?),
             b"payload" => {
@@ -91,7 +112,8 @@ impl WireReader {
             _ => {
                 let start = scanner.pos();
                 scanner.value_inside(1).ok()?;
-                seen.extra.push(((key.0 - 1, key.1 + 1), (start, scanner.pos())));
+                seen.extra
+                    .push(((key.0 - 1, key.1 + 1), (start, scanner.pos())));
                 Some(())
             }
         }
@@ -107,7 +129,7 @@ fn skip_null(scanner: &mut Scanner<'_>) -> bool {
     scanner.peek() == Some(b'n') && scanner.value().is_ok()
 }
 
-fn kind_of(chunk: &Text, (start, end): (usize, usize)) -> EventKind {
+fn kind_of(chunk: &Text, (start, end): Range) -> EventKind {
     EventKind::known(chunk.get(start..end).unwrap_or_default())
         .unwrap_or_else(|| EventKind::Unknown(chunk.slice(start..end).detached()))
 }
@@ -138,15 +160,20 @@ impl Seen {
         let kind = self.kind?;
         let payload = match self.payload.unwrap_or(SeenPayload::Null) {
             SeenPayload::Null => Payload::empty(),
-            SeenPayload::Scanned((start, end), slots) => Payload::from_parts(chunk.slice(start..end), slots),
+            SeenPayload::Scanned((start, end), slots) => {
+                Payload::from_parts(chunk.slice(start..end), slots)
+            }
             SeenPayload::Unread((start, end)) => Payload::found(&kind, chunk.slice(start..end)),
         };
-        let slice = |(start, end): (usize, usize)| chunk.slice(start..end);
+        let slice = |(start, end): Range| chunk.slice(start..end);
         Some(TraceEvent {
             event_id: slice(self.event_id?),
             request_id: slice(self.request_id?),
             kind,
-            op_name: self.op_name.flatten().map(slice),
+            op_name: match self.op_name {
+                Some(OpName::Named(range)) => Some(slice(range)),
+                Some(OpName::Null) | None => None,
+            },
             ctx: self.ctx.unwrap_or_default(),
             timestamp: self.timestamp?,
             seq: self.seq?,
@@ -156,7 +183,7 @@ impl Seen {
     }
 }
 
-fn join_extra(chunk: &str, fields: &[((usize, usize), (usize, usize))]) -> Option<Text> {
+fn join_extra(chunk: &str, fields: &[(Range, Range)]) -> Option<Text> {
     if fields.is_empty() {
         return None;
     }

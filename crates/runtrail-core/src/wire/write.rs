@@ -36,9 +36,17 @@ pub fn write_event(event: &TraceEvent, out: &mut String) {
         push_string(out, segment);
     }
     // Writing to a String cannot fail.
-    let _ = write!(out, "],\"timestamp\":\"{}\",\"seq\":{},\"payload\":", event.timestamp, event.seq);
+    let _ = write!(
+        out,
+        "],\"timestamp\":\"{}\",\"seq\":{},\"payload\":",
+        event.timestamp, event.seq
+    );
     push_one_line(out, event.payload.text());
-    if let Some(inner) = event.extra.as_ref().and_then(|e| e.strip_prefix('{')?.strip_suffix('}')) {
+    if let Some(inner) = event
+        .extra
+        .as_ref()
+        .and_then(|e| e.strip_prefix('{')?.strip_suffix('}'))
+    {
         out.push(',');
         push_one_line(out, inner);
     }

@@ -36,14 +36,27 @@ impl EncodePool {
         let queue = Arc::new(Mutex::new(queue));
         // Every thread's allocator keeps what its largest row group took, so there are no more
         // threads than row groups that fit at once.
-        let threads = if threads > 1 { threads.min((limit / LARGE_ROW_GROUP).max(1)) } else { 0 };
+        let threads = if threads > 1 {
+            threads.min((limit / LARGE_ROW_GROUP).max(1))
+        } else {
+            0
+        };
         let threads = (0..threads)
             .map(|_| {
-                let (formats, queue, results) = (formats.clone(), Arc::clone(&queue), results.clone());
+                let (formats, queue, results) =
+                    (formats.clone(), Arc::clone(&queue), results.clone());
                 std::thread::spawn(move || work(&formats, &queue, &results))
             })
             .collect();
-        Self { formats, jobs: Some(jobs), done, threads, in_flight: 0, memory: 0, limit }
+        Self {
+            formats,
+            jobs: Some(jobs),
+            done,
+            threads,
+            in_flight: 0,
+            memory: 0,
+            limit,
+        }
     }
 
     /// Waits until a row group of that size may be encoded, and gives what it will hold in memory.
@@ -74,10 +87,14 @@ impl EncodePool {
         if self.threads.is_empty() {
             let table = group.key.table;
             let encoded = self.formats.of(table).encode(group);
-            return take(encoded.map_err(|source| LakeError::Encode { table: table.as_str(), source })?);
+            return take(encoded.map_err(|source| LakeError::Encode {
+                table: table.as_str(),
+                source,
+            })?);
         }
         if let Some(jobs) = &self.jobs {
-            jobs.send((memory, group)).map_err(|_| LakeError::ThreadLost)?;
+            jobs.send((memory, group))
+                .map_err(|_| LakeError::ThreadLost)?;
         }
         self.in_flight += 1;
         self.memory += memory;
@@ -85,7 +102,10 @@ impl EncodePool {
     }
 
     /// Waits for everything that is being encoded.
-    pub(crate) fn drain(&mut self, mut take: impl FnMut(Encoded) -> Result<(), LakeError>) -> Result<(), LakeError> {
+    pub(crate) fn drain(
+        &mut self,
+        mut take: impl FnMut(Encoded) -> Result<(), LakeError>,
+    ) -> Result<(), LakeError> {
         while self.in_flight > 0 {
             take(self.wait()?)?;
         }
@@ -96,7 +116,10 @@ impl EncodePool {
         let (memory, table, encoded) = self.done.recv().map_err(|_| LakeError::ThreadLost)?;
         self.in_flight -= 1;
         self.memory -= memory;
-        encoded.map_err(|source| LakeError::Encode { table: table.as_str(), source })
+        encoded.map_err(|source| LakeError::Encode {
+            table: table.as_str(),
+            source,
+        })
     }
 }
 

@@ -16,7 +16,11 @@ pub(super) const CONTENT_PAGE_BYTES: usize = 16 << 20;
 /// The settings of a table's files, chosen by measuring realistic archives: dictionaries where
 /// values repeat; deltas for times and numbers that rise from row to row; split bytes for floats; prefix deltas for identifiers,
 /// which share theirs once rows are ordered; neither dictionary nor statistics for content.
-pub(super) fn of(table: Table, schema: &SchemaDescriptor, settings: &LakeSettings) -> Result<WriterProperties> {
+pub(super) fn of(
+    table: Table,
+    schema: &SchemaDescriptor,
+    settings: &LakeSettings,
+) -> Result<WriterProperties> {
     let level = ZstdLevel::try_new(settings.zstd_level)?;
     let mut builder = WriterProperties::builder()
         .set_created_by("runtrail".to_owned())
@@ -55,7 +59,18 @@ pub(super) fn of(table: Table, schema: &SchemaDescriptor, settings: &LakeSetting
 }
 
 fn sorting_columns(table: Table, schema: &SchemaDescriptor) -> Vec<SortingColumn> {
-    let index = |name: &&str| schema.columns().iter().position(|column| column.path().string() == **name);
+    let index = |name: &&str| {
+        schema
+            .columns()
+            .iter()
+            .position(|column| column.path().string() == **name)
+    };
     let columns = order(table).iter().filter_map(index);
-    columns.map(|index| SortingColumn { column_idx: index as i32, descending: false, nulls_first: true }).collect()
+    columns
+        .map(|index| SortingColumn {
+            column_idx: index as i32,
+            descending: false,
+            nulls_first: true,
+        })
+        .collect()
 }

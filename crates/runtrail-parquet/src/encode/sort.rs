@@ -2,7 +2,9 @@
 
 use std::cmp::Ordering;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int16Array, PrimitiveArray, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Int16Array, PrimitiveArray, RecordBatch, StringArray,
+};
 use arrow::compute::interleave;
 use arrow::datatypes::{Int16Type, Int64Type, TimestampMicrosecondType};
 use parquet::errors::Result;
@@ -20,9 +22,17 @@ pub(super) fn for_each_in_order(
     mut write: impl FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let keys: Vec<_> = batches.iter().map(|batch| Keys::of(table, batch)).collect();
-    let rows = keys.iter().enumerate().flat_map(|(b, keys)| (0..keys.runs.len()).map(move |row| (b, row)));
-    let compare = |&(b1, r1): &(usize, usize), &(b2, r2): &(usize, usize)| keys[b1].compare(r1, &keys[b2], r2);
-    if rows.clone().is_sorted_by(|one, other| compare(one, other).is_le()) {
+    let rows = keys
+        .iter()
+        .enumerate()
+        .flat_map(|(b, keys)| (0..keys.runs.len()).map(move |row| (b, row)));
+    let compare = |&(b1, r1): &(usize, usize), &(b2, r2): &(usize, usize)| {
+        keys[b1].compare(r1, &keys[b2], r2)
+    };
+    if rows
+        .clone()
+        .is_sorted_by(|one, other| compare(one, other).is_le())
+    {
         drop(keys);
         // Each batch is freed once it is encoded.
         return batches.into_iter().try_for_each(|batch| write(&batch));
@@ -30,7 +40,12 @@ pub(super) fn for_each_in_order(
     let mut rows: Vec<_> = rows.collect();
     rows.sort_by(compare);
     let columns: Vec<Vec<&dyn Array>> = (0..arrow_schema(table).fields().len())
-        .map(|column| batches.iter().map(|batch| batch.column(column).as_ref()).collect())
+        .map(|column| {
+            batches
+                .iter()
+                .map(|batch| batch.column(column).as_ref())
+                .collect()
+        })
         .collect();
     for window in rows.chunks(WINDOW) {
         let arrays = columns.iter().map(|column| interleave(column, window));
@@ -64,7 +79,8 @@ impl Keys {
     }
 
     fn compare(&self, row: usize, other: &Self, other_row: usize) -> Ordering {
-        let nanos = |keys: &Self, row: usize| keys.nanos.is_valid(row).then(|| keys.nanos.value(row));
+        let nanos =
+            |keys: &Self, row: usize| keys.nanos.is_valid(row).then(|| keys.nanos.value(row));
         let seq = |keys: &Self, row: usize| keys.seqs.as_ref().map(|seqs| seqs.value(row));
         self.runs
             .value(row)

@@ -79,24 +79,42 @@ impl LakeBuilder {
     pub fn open(self) -> Result<Lake, LakeError> {
         let settings = self.settings;
         if settings.memory < MIN_MEMORY {
-            return Err(LakeError::TooLittleMemory { given: settings.memory });
+            return Err(LakeError::TooLittleMemory {
+                given: settings.memory,
+            });
         }
         let (store, staging) = match self.destination {
             Destination::Local(root) => (Store::local(&root)?, root.join("_runtrail/tmp")),
-            Destination::Object(store, prefix) => {
-                (Store::object(store, &prefix)?, std::env::temp_dir().join("runtrail"))
-            }
+            Destination::Object(store, prefix) => (
+                Store::object(store, &prefix)?,
+                std::env::temp_dir().join("runtrail"),
+            ),
         };
         let store = Arc::new(store);
         let work = WorkDir::create(&staging)?;
-        let formats = Formats::new(&settings).map_err(|source| LakeError::Encode { table: "all", source })?;
+        let formats = Formats::new(&settings).map_err(|source| LakeError::Encode {
+            table: "all",
+            source,
+        })?;
         // Rows that wait can go to disk; row groups that are being encoded cannot.
         let for_waiting = settings.memory / 5;
         let waiting = Waiting::new(&settings, for_waiting, work.path());
-        let pool = EncodePool::start(formats.clone(), settings.threads, settings.memory - for_waiting);
-        let parts = Parts::new(formats, Arc::clone(&store), settings.target_file_size, work.path());
+        let pool = EncodePool::start(
+            formats.clone(),
+            settings.threads,
+            settings.memory - for_waiting,
+        );
+        let parts = Parts::new(
+            formats,
+            Arc::clone(&store),
+            settings.target_file_size,
+            work.path(),
+        );
         // Without the tables that show content there is no reason to hold any.
-        let limits = FoldLimits { content: self.tables.need_spans(), ..FoldLimits::default() };
+        let limits = FoldLimits {
+            content: self.tables.need_spans(),
+            ..FoldLimits::default()
+        };
         Ok(Lake {
             tables: self.tables,
             partition: self.partition,

@@ -33,9 +33,21 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(formats: Formats, store: Arc<Store>, target_file_size: u64, dir: &Path) -> Self {
+    pub(super) fn new(
+        formats: Formats,
+        store: Arc<Store>,
+        target_file_size: u64,
+        dir: &Path,
+    ) -> Self {
         let (partitions, published) = (BTreeMap::new(), Vec::new());
-        Self { formats, store, target_file_size, dir: dir.to_owned(), partitions, published }
+        Self {
+            formats,
+            store,
+            target_file_size,
+            dir: dir.to_owned(),
+            partitions,
+            published,
+        }
     }
 
     /// Says how many row groups a partition has in all, so that its file ends with the last.
@@ -52,10 +64,14 @@ impl Parts {
             progress.next_index += 1;
             let mut file = match progress.file.take() {
                 Some(file) => file,
-                None => PartFile::create(key, progress.ordinal, self.formats.of(key.table), &self.dir)?,
+                None => {
+                    PartFile::create(key, progress.ordinal, self.formats.of(key.table), &self.dir)?
+                }
             };
             file.append(encoded)?;
-            if file.bytes() >= self.target_file_size || progress.expected == Some(progress.next_index) {
+            if file.bytes() >= self.target_file_size
+                || progress.expected == Some(progress.next_index)
+            {
                 progress.ordinal += 1;
                 publish(&self.store, file, &mut self.published)?;
             } else {
@@ -72,7 +88,8 @@ impl Parts {
                 publish(&self.store, file, &mut self.published)?;
             }
         }
-        self.published.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        self.published
+            .sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Ok(std::mem::take(&mut self.published))
     }
 }
@@ -80,6 +97,11 @@ impl Parts {
 fn publish(store: &Store, file: PartFile, published: &mut Vec<LakeFile>) -> Result<(), LakeError> {
     let part = file.finish()?;
     store.publish(&part.staged, &part.path)?;
-    published.push(LakeFile { table: part.key.table, path: part.path, rows: part.rows, bytes: part.bytes });
+    published.push(LakeFile {
+        table: part.key.table,
+        path: part.path,
+        rows: part.rows,
+        bytes: part.bytes,
+    });
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use runtrail_core::event::{TraceEvent, View};
 use runtrail_core::json::RawJson;
+use runtrail_core::text::Text;
 
 use super::RowBuilder;
 
@@ -33,13 +34,29 @@ impl<'a> Promoted<'a> {
     fn of(event: &'a TraceEvent) -> Self {
         let none = Self::default();
         match event.view() {
-            View::OpEnd(v) => {
-                Self { status: v.status, duration_ms: v.duration_ms, yield_count: v.yield_count, ..none }
-            }
-            View::OpYield(v) => Self { yield_index: v.idx, ..none },
-            View::Annotation(v) => Self { annotation_key: v.key, ..none },
-            View::GroupStart(v) => Self { group_name: v.name, ..none },
-            View::GroupEnd(v) => Self { group_name: v.name, status: v.status, ..none },
+            View::OpEnd(v) => Self {
+                status: v.status,
+                duration_ms: v.duration_ms,
+                yield_count: v.yield_count,
+                ..none
+            },
+            View::OpYield(v) => Self {
+                yield_index: v.idx,
+                ..none
+            },
+            View::Annotation(v) => Self {
+                annotation_key: v.key,
+                ..none
+            },
+            View::GroupStart(v) => Self {
+                group_name: v.name,
+                ..none
+            },
+            View::GroupEnd(v) => Self {
+                group_name: v.name,
+                status: v.status,
+                ..none
+            },
             View::LlmUsage(v) => Self {
                 llm_model: v.model,
                 llm_prompt_tokens: v.prompt_tokens,
@@ -48,21 +65,29 @@ impl<'a> Promoted<'a> {
                 llm_cost_usd: v.cost_usd,
                 ..none
             },
-            View::MediaRef(v) => {
-                Self { media_handle: v.handle, media_mime: v.mime, media_size_bytes: v.size_bytes, ..none }
-            }
+            View::MediaRef(v) => Self {
+                media_handle: v.handle,
+                media_mime: v.mime,
+                media_size_bytes: v.size_bytes,
+                ..none
+            },
             View::OpStart(_) | View::Unknown => none,
         }
     }
 }
 
 /// Appends an event; the order is the schema's.
-pub(crate) fn push_event(rows: &mut RowBuilder, event: &TraceEvent, ctx_path: &str, misfits: &mut Misfits) {
+pub(crate) fn push_event(
+    rows: &mut RowBuilder,
+    event: &TraceEvent,
+    ctx_path: &str,
+    misfits: &mut Misfits,
+) {
     rows.text(Some(&event.event_id));
     rows.text(Some(&event.request_id));
     rows.text(Some(event.kind.as_str()));
     rows.text(event.op_name.as_deref());
-    rows.texts(event.ctx.segments().iter().map(|segment| segment.as_str()));
+    rows.texts(event.ctx.segments().iter().map(Text::as_str));
     rows.text(Some(ctx_path));
     rows.time(Some(event.timestamp));
     rows.count(event.seq);

@@ -15,30 +15,54 @@ use crate::it::support::{deadline, events, export, files, one_batch, small};
 fn an_object_store_holds_the_same_files_as_a_folder() {
     let events = events(60);
     let folder = tempfile::tempdir().unwrap();
-    let local = export(Lake::local(folder.path()).settings(small()).open().unwrap(), &one_batch(&events));
+    let local = export(
+        Lake::local(folder.path()).settings(small()).open().unwrap(),
+        &one_batch(&events),
+    );
     let store = Arc::new(InMemory::new());
     for _ in 0..2 {
-        let lake = Lake::object_store(Arc::clone(&store) as Arc<dyn ObjectStore>, "team/lake").settings(small());
+        let lake = Lake::object_store(Arc::clone(&store) as Arc<dyn ObjectStore>, "team/lake")
+            .settings(small());
         let remote = export(lake.open().unwrap(), &one_batch(&events));
         assert_eq!(remote.files, local.files);
-        assert_eq!(remote.record.as_deref(), Some("_runtrail/log/00000000000000000000.json"));
+        assert_eq!(
+            remote.record.as_deref(),
+            Some("_runtrail/log/00000000000000000000.json")
+        );
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
     for file in &local.files {
         let object = Path::from(format!("team/lake/{}", file.path));
-        let bytes = runtime.block_on(async { store.get(&object).await.unwrap().bytes().await.unwrap() });
-        assert!(bytes == fs::read(folder.path().join(&file.path)).unwrap(), "{}", file.path);
+        let bytes =
+            runtime.block_on(async { store.get(&object).await.unwrap().bytes().await.unwrap() });
+        assert!(
+            bytes == fs::read(folder.path().join(&file.path)).unwrap(),
+            "{}",
+            file.path
+        );
     }
 }
 
 #[test]
 fn a_file_is_no_lake_and_little_memory_is_refused() {
     let file = tempfile::NamedTempFile::new().unwrap();
-    assert!(matches!(Lake::local(file.path()).open(), Err(LakeError::NotAFolder { .. })));
+    assert!(matches!(
+        Lake::local(file.path()).open(),
+        Err(LakeError::NotAFolder { .. })
+    ));
     let folder = tempfile::tempdir().unwrap();
     let settings = LakeSettings::batch(MIN_MEMORY - 1, 1);
-    let error = Lake::local(folder.path()).settings(settings).open().err().unwrap();
-    assert_eq!(error.to_string(), "33554431 bytes of memory are too few to write a lake; at least 33554432 are needed");
+    let error = Lake::local(folder.path())
+        .settings(settings)
+        .open()
+        .err()
+        .unwrap();
+    assert_eq!(
+        error.to_string(),
+        "33554431 bytes of memory are too few to write a lake; at least 33554432 are needed"
+    );
 }
 
 #[test]
@@ -50,9 +74,15 @@ fn the_quarantine_is_published_with_the_export_and_recorded() {
     lake.set_quarantine(staged, BTreeMap::from([("not_json".to_owned(), 1)]));
     let report = export(lake, &one_batch(&events(3)));
     let path = report.quarantine.unwrap();
-    assert_eq!(fs::read_to_string(folder.path().join(&path)).unwrap(), "{}\n");
+    assert_eq!(
+        fs::read_to_string(folder.path().join(&path)).unwrap(),
+        "{}\n"
+    );
     let record = fs::read_to_string(folder.path().join(report.record.unwrap())).unwrap();
-    assert!(record.contains(&path) && record.contains("\"not_json\": 1"), "{record}");
+    assert!(
+        record.contains(&path) && record.contains("\"not_json\": 1"),
+        "{record}"
+    );
 }
 
 #[test]
@@ -61,7 +91,10 @@ fn an_export_that_is_dropped_leaves_no_table_behind() {
     let mut lake = Lake::local(folder.path()).settings(small()).open().unwrap();
     lake.export(&one_batch(&events(4))[0]).unwrap();
     drop(lake);
-    assert_eq!(files(folder.path()).into_keys().collect::<Vec<_>>(), ["_runtrail/tmp/.lock"]);
+    assert_eq!(
+        files(folder.path()).into_keys().collect::<Vec<_>>(),
+        ["_runtrail/tmp/.lock"]
+    );
 }
 
 #[test]

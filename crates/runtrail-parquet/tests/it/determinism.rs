@@ -9,14 +9,27 @@ use crate::it::support::{events, export, files, one_batch, small};
 fn memory_threads_and_batches_leave_no_trace() {
     let events = events(150);
     let mut seen = Vec::new();
-    for (memory, threads, cuts) in
-        [(1 << 30, 1, vec![]), (MIN_MEMORY, 1, vec![3, 400]), (MIN_MEMORY, 4, (1..events.len()).step_by(7).collect())]
-    {
+    for (memory, threads, cuts) in [
+        (1 << 30, 1, vec![]),
+        (MIN_MEMORY, 1, vec![3, 400]),
+        (MIN_MEMORY, 4, (1..events.len()).step_by(7).collect()),
+    ] {
         let folder = tempfile::tempdir().unwrap();
-        let settings = LakeSettings { memory, threads, ..small() };
-        let lake = Lake::local(folder.path()).settings(settings).open().unwrap();
+        let settings = LakeSettings {
+            memory,
+            threads,
+            ..small()
+        };
+        let lake = Lake::local(folder.path())
+            .settings(settings)
+            .open()
+            .unwrap();
         let report = export(lake, &batches_at(&events, &cuts));
-        assert!(report.files.len() >= 12, "several files and partitions: {}", report.files.len());
+        assert!(
+            report.files.len() >= 12,
+            "several files and partitions: {}",
+            report.files.len()
+        );
         seen.push(files(folder.path()));
     }
     assert!(seen.iter().all(|files| files == &seen[0]));
@@ -34,8 +47,15 @@ fn rows_that_wait_on_disk_come_back_as_they_were() {
     let events = run.into_events();
     let export_with = |memory| {
         let folder = tempfile::tempdir().unwrap();
-        let settings = LakeSettings { memory, ..LakeSettings::batch(memory, 1) };
-        let lake = Lake::local(folder.path()).partition(Partition::Hour).settings(settings).open().unwrap();
+        let settings = LakeSettings {
+            memory,
+            ..LakeSettings::batch(memory, 1)
+        };
+        let lake = Lake::local(folder.path())
+            .partition(Partition::Hour)
+            .settings(settings)
+            .open()
+            .unwrap();
         export(lake, &one_batch(&events));
         files(folder.path())
     };
@@ -47,7 +67,10 @@ fn exporting_again_adds_nothing() {
     let events = events(60);
     let folder = tempfile::tempdir().unwrap();
     let once = || {
-        export(Lake::local(folder.path()).settings(small()).open().unwrap(), &one_batch(&events));
+        export(
+            Lake::local(folder.path()).settings(small()).open().unwrap(),
+            &one_batch(&events),
+        );
         files(folder.path())
     };
     assert_eq!(once().len(), once().len());

@@ -19,7 +19,11 @@ pub(crate) fn deadline() -> Instant {
 
 /// Row groups so small that a few hundred events make several, and files of a few row groups.
 pub(crate) fn small() -> LakeSettings {
-    LakeSettings { row_group_rows: 50, target_file_size: 20_000, ..LakeSettings::batch(64 << 20, 1) }
+    LakeSettings {
+        row_group_rows: 50,
+        target_file_size: 20_000,
+        ..LakeSettings::batch(64 << 20, 1)
+    }
 }
 
 pub(crate) fn export(mut lake: Lake, batches: &[Batch]) -> LakeReport {
@@ -39,9 +43,22 @@ pub(crate) fn events(runs: usize) -> Vec<TraceEvent> {
         run.step_micros(((number % 4) as u32 + 1) * 900_000_000);
         run.push("group_start", None, &[], r#"{"name":"turn"}"#);
         for step in 0..number % 9 {
-            run.push("op_start", Some("main.work"), &["main"], &format!(r#"{{"inputs":{{"step":{step},"n":1.10}}}}"#));
-            run.push("llm_usage", Some("main.work"), &["main"], r#"{"model":"m","prompt_tokens":3,"cost_usd":0.5}"#);
-            let outputs = format!(r#"{{"outputs":"{}","status":"ok","duration_ms":2.5}}"#, "x".repeat(number * 3));
+            run.push(
+                "op_start",
+                Some("main.work"),
+                &["main"],
+                &format!(r#"{{"inputs":{{"step":{step},"n":1.10}}}}"#),
+            );
+            run.push(
+                "llm_usage",
+                Some("main.work"),
+                &["main"],
+                r#"{"model":"m","prompt_tokens":3,"cost_usd":0.5}"#,
+            );
+            let outputs = format!(
+                r#"{{"outputs":"{}","status":"ok","duration_ms":2.5}}"#,
+                "x".repeat(number * 3)
+            );
             run.push("op_end", Some("main.work"), &["main"], &outputs);
         }
         run.push("op_start", Some("main.open"), &["main"], "{}");
@@ -68,7 +85,11 @@ fn collect(root: &Path, folder: &Path, found: &mut BTreeMap<String, Vec<u8>>) {
         if path.is_dir() {
             collect(root, &path, found);
         } else {
-            let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+            let name = path
+                .strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned();
             found.insert(name, fs::read(path).unwrap());
         }
     }
@@ -80,7 +101,11 @@ pub(crate) fn read(root: &Path, report: &LakeReport, table: Table) -> Vec<Record
     files
         .flat_map(|file| {
             let file = File::open(root.join(&file.path)).unwrap();
-            ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap().map(Result::unwrap)
+            ParquetRecordBatchReaderBuilder::try_new(file)
+                .unwrap()
+                .build()
+                .unwrap()
+                .map(Result::unwrap)
         })
         .collect()
 }

@@ -8,10 +8,23 @@ use crate::span::{MissingEnd, SpanError, SpanRecord};
 use crate::text::Text;
 
 impl RunFold {
-    pub(super) fn close_op(&mut self, event: &TraceEvent, view: OpEnd<'_>, spans: &mut Vec<SpanRecord>) {
-        let owner = self.owner(event).filter(|&index| !self.group_names.contains_key(&index));
-        let duration_ms = view.duration_ms.and_then(RawJson::as_f64).filter(|millis| *millis >= 0.0);
-        let status = self.status_of(view.status, view.error.is_some_and(|error| !error.is_null()));
+    pub(super) fn close_op(
+        &mut self,
+        event: &TraceEvent,
+        view: OpEnd<'_>,
+        spans: &mut Vec<SpanRecord>,
+    ) {
+        let owner = self
+            .owner(event)
+            .filter(|&index| !self.group_names.contains_key(&index));
+        let duration_ms = view
+            .duration_ms
+            .and_then(RawJson::as_f64)
+            .filter(|millis| *millis >= 0.0);
+        let status = self.status_of(
+            view.status,
+            view.error.is_some_and(|error| !error.is_null()),
+        );
         let (mut record, group) = match owner.and_then(|index| self.take_op(index)) {
             Some(taken) => taken,
             None => self.op_without_start(event, duration_ms),
@@ -24,16 +37,29 @@ impl RunFold {
             kind: error.kind.map(|kind| Text::new(&*kind)),
             message: error.message.map(|message| Text::new(&*message)),
         });
-        let stated = view.yield_count.and_then(RawJson::as_i64).and_then(|count| u64::try_from(count).ok());
+        let stated = view
+            .yield_count
+            .and_then(RawJson::as_i64)
+            .and_then(|count| u64::try_from(count).ok());
         record.yields.count = stated.unwrap_or(record.yields.seen);
         self.hand_out_op(record, group, spans);
     }
 
-    pub(super) fn close_group(&mut self, event: &TraceEvent, view: GroupEnd<'_>, spans: &mut Vec<SpanRecord>) {
+    pub(super) fn close_group(
+        &mut self,
+        event: &TraceEvent,
+        view: GroupEnd<'_>,
+        spans: &mut Vec<SpanRecord>,
+    ) {
         let name = view.name.and_then(RawJson::as_str).unwrap_or_default();
         let found = match event.view().opener_id() {
-            Some(id) => self.by_opener(&id).filter(|index| self.group_names.contains_key(index)),
-            None => self.groups.get(&*name).and_then(|groups| groups.open.last().copied()),
+            Some(id) => self
+                .by_opener(&id)
+                .filter(|index| self.group_names.contains_key(index)),
+            None => self
+                .groups
+                .get(&*name)
+                .and_then(|groups| groups.open.last().copied()),
         };
         let status = self.status_of(view.status, false);
         let mut record = match found.and_then(|index| self.take_group(index)) {
@@ -74,7 +100,9 @@ impl RunFold {
     /// Reads a status; one that is missing or unknown is told by whether an error is stated.
     fn status_of(&mut self, value: Option<RawJson<'_>>, has_error: bool) -> Status {
         let stated = value.filter(|value| !value.is_null());
-        let known = stated.and_then(RawJson::as_str).and_then(|name| Status::parse(&name));
+        let known = stated
+            .and_then(RawJson::as_str)
+            .and_then(|name| Status::parse(&name));
         self.anomalies.unknown_status += u64::from(stated.is_some() && known.is_none());
         known.unwrap_or(if has_error { Status::Error } else { Status::Ok })
     }
@@ -91,7 +119,11 @@ impl RunFold {
         record.end_event_id = Some(event.event_id.clone());
     }
 
-    fn op_without_start(&mut self, event: &TraceEvent, duration_ms: Option<f64>) -> (SpanRecord, Option<SpanIndex>) {
+    fn op_without_start(
+        &mut self,
+        event: &TraceEvent,
+        duration_ms: Option<f64>,
+    ) -> (SpanRecord, Option<SpanIndex>) {
         self.anomalies.op_end_without_start += 1;
         let scope = self.scopes.of(&event.ctx);
         let op_name = self.known_name(event, scope);
@@ -108,7 +140,10 @@ impl RunFold {
         let open = self.take(index)?;
         let scope = open.scope;
         pop_closed(&mut self.scopes.get_mut(scope).open_ops, &self.slots);
-        if let Some(executions) = self.executions.get_mut(&(open.record.label().clone(), scope)) {
+        if let Some(executions) = self
+            .executions
+            .get_mut(&(open.record.label().clone(), scope))
+        {
             pop_closed(&mut executions.open, &self.slots);
         }
         Some((open.record, self.slots[index].group))
@@ -130,13 +165,21 @@ impl RunFold {
         self.open_spans -= 1;
         self.held.release(open.held);
         let last_seen = open.record.last_seen;
-        if let Some(parent) = self.slots[index].parent.and_then(|parent| self.open_mut(parent)) {
+        if let Some(parent) = self.slots[index]
+            .parent
+            .and_then(|parent| self.open_mut(parent))
+        {
             parent.record.last_seen = parent.record.last_seen.max(last_seen);
         }
         Some(open)
     }
 
-    fn hand_out_op(&mut self, record: SpanRecord, group: Option<SpanIndex>, spans: &mut Vec<SpanRecord>) {
+    fn hand_out_op(
+        &mut self,
+        record: SpanRecord,
+        group: Option<SpanIndex>,
+        spans: &mut Vec<SpanRecord>,
+    ) {
         let failed = u64::from(record.status == Status::Error);
         self.counts.ops += 1;
         self.counts.errors += failed;

@@ -1,13 +1,13 @@
 //! Opening spans: parents, groups, occurrences.
 
 use super::{Open, RunFold, Slot, SpanIndex};
+use crate::event::Status;
 use crate::event::{GroupStart, OpStart, TraceEvent};
 use crate::fold::content::Metadata;
 use crate::fold::scope::ScopeId;
 use crate::id::SpanId;
 use crate::json::RawJson;
 use crate::span::{Note, Parent, ParentRule, SpanName, SpanRecord, Usage, Yields};
-use crate::event::Status;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -30,11 +30,16 @@ impl RunFold {
         let mut record = self.draft(event, name, &place);
         record.start_event_id = Some(event.event_id.detached());
         let inputs = view.inputs.filter(|_| self.limits.content);
-        record.inputs = inputs.and_then(|inputs| self.held.keep(inputs, &mut record.content_dropped));
+        record.inputs =
+            inputs.and_then(|inputs| self.held.keep(inputs, &mut record.content_dropped));
         let held = record.inputs.as_ref().map_or(0, |inputs| inputs.len());
         let index = self.open(record, &place, scope, Metadata::default(), held);
         self.scopes.get_mut(scope).open_ops.push(index);
-        self.executions.entry((op_name, scope)).or_default().open.push(index);
+        self.executions
+            .entry((op_name, scope))
+            .or_default()
+            .open
+            .push(index);
     }
 
     pub(super) fn open_group(&mut self, event: &TraceEvent, view: GroupStart<'_>) {
@@ -46,12 +51,19 @@ impl RunFold {
         let mut record = self.draft(event, name, &place);
         record.start_event_id = Some(event.event_id.detached());
         let mut metadata = Metadata::default();
-        let fields = self.limits.content.then(|| event.payload.raw().as_object()).flatten();
+        let fields = self
+            .limits
+            .content
+            .then(|| event.payload.raw().as_object())
+            .flatten();
         for (key, value) in fields.into_iter().flatten() {
             if key == "name" || key == "parent_id" {
                 continue;
             }
-            let kept = self.held.keep_text(&format!("{key}{}", value.text()), &mut record.content_dropped);
+            let kept = self.held.keep_text(
+                &format!("{key}{}", value.text()),
+                &mut record.content_dropped,
+            );
             if kept.is_some() {
                 let freed = metadata.set(Note {
                     key: Text::new(&*key),
@@ -66,7 +78,11 @@ impl RunFold {
         let label = record.label().clone();
         let index = self.open(record, &place, scope, metadata, held);
         self.open_groups.push(index);
-        self.groups.entry(label.clone()).or_default().open.push(index);
+        self.groups
+            .entry(label.clone())
+            .or_default()
+            .open
+            .push(index);
         self.group_names.insert(index, label);
     }
 
@@ -103,18 +119,32 @@ impl RunFold {
             parent: place.parent,
             group: place.group,
             start_event_id: record.start_event_id.clone(),
-            open: Some(Box::new(Open { record, scope, metadata, held })),
+            open: Some(Box::new(Open {
+                record,
+                scope,
+                metadata,
+                held,
+            })),
         });
         self.open_spans += 1;
         index
     }
 
     /// Names the next execution of an op in a scope.
-    pub(super) fn name_op(&mut self, event: &TraceEvent, op_name: Text, scope: ScopeId) -> SpanName {
+    pub(super) fn name_op(
+        &mut self,
+        event: &TraceEvent,
+        op_name: Text,
+        scope: ScopeId,
+    ) -> SpanName {
         let executions = self.executions.entry((op_name.clone(), scope)).or_default();
         let occurrence = executions.count;
         executions.count += 1;
-        SpanName::Op { op_name, ctx: event.ctx.clone(), occurrence }
+        SpanName::Op {
+            op_name,
+            ctx: event.ctx.clone(),
+            occurrence,
+        }
     }
 
     /// Names the next group of a name.
@@ -127,19 +157,38 @@ impl RunFold {
     }
 
     /// Finds the parent of an op, by the first rule that matches.
-    pub(super) fn place_op(&mut self, name: &str, scope: ScopeId, parent_id: Option<RawJson<'_>>) -> Place {
+    pub(super) fn place_op(
+        &mut self,
+        name: &str,
+        scope: ScopeId,
+        parent_id: Option<RawJson<'_>>,
+    ) -> Place {
         if let Some(place) = self.place_by_id(parent_id) {
             return place;
         }
         let group = self.open_groups.last().copied();
         let found = None
             .or_else(|| self.yielding_op(scope).map(|op| (op, ParentRule::Yield)))
-            .or_else(|| self.enclosing_op(scope).map(|op| (op, ParentRule::CtxPrefix)))
-            .or_else(|| self.prefix_op(name, scope).map(|op| (op, ParentRule::NamePrefix)))
+            .or_else(|| {
+                self.enclosing_op(scope)
+                    .map(|op| (op, ParentRule::CtxPrefix))
+            })
+            .or_else(|| {
+                self.prefix_op(name, scope)
+                    .map(|op| (op, ParentRule::NamePrefix))
+            })
             .or_else(|| group.map(|group| (group, ParentRule::Group)));
         match found {
-            Some((parent, rule)) => Place { parent: Some(parent), rule, group },
-            None => Place { parent: None, rule: ParentRule::Run, group },
+            Some((parent, rule)) => Place {
+                parent: Some(parent),
+                rule,
+                group,
+            },
+            None => Place {
+                parent: None,
+                rule: ParentRule::Run,
+                group,
+            },
         }
     }
 
@@ -148,8 +197,16 @@ impl RunFold {
             return place;
         }
         let group = self.open_groups.last().copied();
-        let rule = if group.is_some() { ParentRule::Group } else { ParentRule::Run };
-        Place { parent: group, rule, group }
+        let rule = if group.is_some() {
+            ParentRule::Group
+        } else {
+            ParentRule::Run
+        };
+        Place {
+            parent: group,
+            rule,
+            group,
+        }
     }
 
     pub(super) fn place_by_id(&mut self, parent_id: Option<RawJson<'_>>) -> Option<Place> {
@@ -158,15 +215,24 @@ impl RunFold {
         let slot = &self.slots[parent];
         let is_group = self.group_names.contains_key(&parent);
         let group = if is_group { Some(parent) } else { slot.group };
-        Some(Place { parent: Some(parent), rule: ParentRule::ParentId, group })
+        Some(Place {
+            parent: Some(parent),
+            rule: ParentRule::ParentId,
+            group,
+        })
     }
 
     fn yielding_op(&self, scope: ScopeId) -> Option<SpanIndex> {
-        self.scopes.upwards(scope).find_map(|scope| scope.introduced_by)
+        self.scopes
+            .upwards(scope)
+            .find_map(|scope| scope.introduced_by)
     }
 
     fn enclosing_op(&self, scope: ScopeId) -> Option<SpanIndex> {
-        self.scopes.upwards(scope).skip(1).find_map(|scope| scope.open_ops.last().copied())
+        self.scopes
+            .upwards(scope)
+            .skip(1)
+            .find_map(|scope| scope.open_ops.last().copied())
     }
 
     fn prefix_op(&self, name: &str, scope: ScopeId) -> Option<SpanIndex> {
@@ -184,7 +250,9 @@ impl RunFold {
             request_id: self.request_id.clone(),
             span_id: self.span_id(&name),
             name,
-            parent: place.parent.map_or(Parent::Run, |index| self.parent_ref(index)),
+            parent: place
+                .parent
+                .map_or(Parent::Run, |index| self.parent_ref(index)),
             parent_rule: place.rule,
             group: self.group_ref(place.group),
             depth: parent.map_or(1, |slot| slot.depth + 1),
@@ -213,12 +281,20 @@ impl RunFold {
 
     fn parent_ref(&self, index: SpanIndex) -> Parent {
         let span_id = self.slots[index].span_id;
-        if self.group_names.contains_key(&index) { Parent::Group(span_id) } else { Parent::Op(span_id) }
+        if self.group_names.contains_key(&index) {
+            Parent::Group(span_id)
+        } else {
+            Parent::Op(span_id)
+        }
     }
 
     fn span_id(&self, name: &SpanName) -> SpanId {
         match name {
-            SpanName::Op { op_name, ctx, occurrence } => self.ids.op(op_name, ctx, *occurrence),
+            SpanName::Op {
+                op_name,
+                ctx,
+                occurrence,
+            } => self.ids.op(op_name, ctx, *occurrence),
             SpanName::Group { name, occurrence } => self.ids.group(name, *occurrence),
         }
     }

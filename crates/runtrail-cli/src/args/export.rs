@@ -1,0 +1,129 @@
+//! Arguments of `export`.
+
+use clap::builder::FalseyValueParser;
+use clap::{Args, ValueEnum};
+use runtrail_parquet::{Partition, Tables};
+
+use super::{Format, ReadArgs, after_help};
+use crate::size::parse_bytes;
+
+const EXAMPLES: &str = "\
+  runtrail export nightly/*.jsonl.zst --to lake
+  runtrail export events.jsonl --to trees --exporter json         one file a run
+  runtrail export events.jsonl --to trees.jsonl --exporter json   one line a run
+  runtrail export big.jsonl.gz --to lake --tables events --memory 256MiB --threads 2
+  cat events.jsonl | runtrail export - --to lake --format json
+
+The same command again gives the same files: nothing is doubled, and an export that was stopped is
+made whole.";
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+#[command(after_help = after_help(EXAMPLES))]
+pub(crate) struct ExportArgs {
+    /// The archive: files, folders, globs, or - for standard input
+    #[arg(value_name = "SOURCE", required = true)]
+    pub(crate) sources: Vec<String>,
+    /// Where to export to: a folder; with the JSON exporters also a file that ends in .jsonl
+    #[arg(long, value_name = "DEST", env = "RUNTRAIL_TO")]
+    pub(crate) to: String,
+    /// What to export
+    #[arg(
+        long,
+        value_enum,
+        value_name = "EXPORTER",
+        default_value = "parquet",
+        env = "RUNTRAIL_EXPORTER"
+    )]
+    pub(crate) exporter: ExporterKind,
+    /// The tables of a lake: events, ops, groups, runs
+    #[arg(
+        long,
+        value_name = "TABLES",
+        default_value = "events,ops,groups,runs",
+        env = "RUNTRAIL_TABLES"
+    )]
+    pub(crate) tables: Tables,
+    /// How the tables of a lake are split into folders: date, hour, none
+    #[arg(
+        long,
+        value_name = "PARTITION",
+        default_value = "date",
+        env = "RUNTRAIL_PARTITION"
+    )]
+    pub(crate) partition: Partition,
+    /// Compress JSON Lines with Zstandard
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_ZSTD")]
+    pub(crate) zstd: bool,
+    /// How much memory the export may use, whatever the archive's size
+    #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "1GiB", env = "RUNTRAIL_MEMORY")]
+    pub(crate) memory: usize,
+    /// How many threads to use; as many as there are processors unless stated
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), env = "RUNTRAIL_THREADS")]
+    pub(crate) threads: Option<u16>,
+    /// What to do with what cannot be read as an event
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value = "quarantine",
+        env = "RUNTRAIL_ON_BAD_LINE"
+    )]
+    pub(crate) on_bad_line: OnBadLine,
+    /// How the summary is written
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "RUNTRAIL_FORMAT"
+    )]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+}
+
+impl ExportArgs {
+    /// What the command line says where it says no more than this.
+    pub(crate) fn plain(sources: Vec<String>, to: String) -> Self {
+        Self {
+            sources,
+            to,
+            exporter: ExporterKind::Parquet,
+            tables: Tables::default(),
+            partition: Partition::default(),
+            zstd: false,
+            memory: 1 << 30,
+            threads: None,
+            on_bad_line: OnBadLine::Quarantine,
+            format: Format::Text,
+            read: ReadArgs::default(),
+        }
+    }
+
+    /// Returns the number of threads to use.
+    pub(crate) fn threads(&self) -> usize {
+        let all = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        self.threads.map_or_else(all, usize::from)
+    }
+}
+
+/// What an export writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExporterKind {
+    /// A lake of Parquet tables
+    Parquet,
+    /// A JSON tree for every run
+    Json,
+    /// The events as JSON Lines
+    Jsonl,
+}
+
+/// What becomes of a line that is not an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnBadLine {
+    /// Keep it in a quarantine file and go on
+    Quarantine,
+    /// Stop before anything is written
+    Fail,
+}

@@ -1,0 +1,8 @@
+//! The commands, one a module.
+
+pub(crate) mod about;
+pub(crate) mod cat;
+pub(crate) mod demo;
+pub(crate) mod export;
+pub(crate) mod runs;
+pub(crate) mod tree;

@@ -1,0 +1,190 @@
+//! What an export came to, for programs and for people.
+
+mod text;
+
+use std::collections::BTreeMap;
+
+use runtrail_archive::{ReadReport, SortCounts, Sources};
+use runtrail_parquet::Tables;
+use serde::Serialize;
+
+use super::target::{FileWritten, Written};
+use crate::args::{ExportArgs, ExporterKind, Format};
+use crate::code::Code;
+use crate::failure::{Failure, Outcome};
+use crate::out::Out;
+
+/// What an export came to: one JSON object with `--format json`.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Summary {
+    exporter: &'static str,
+    to: String,
+    records_read: u64,
+    events_written: u64,
+    duplicates: u64,
+    conflicts: u64,
+    quarantined: u64,
+    unknown_kinds: u64,
+    runs: u64,
+    ops: u64,
+    errors: u64,
+    groups: u64,
+    truncated_ops: u64,
+    truncated_groups: u64,
+    anomalies: u64,
+    anomalies_by_kind: BTreeMap<&'static str, u64>,
+    substitutions: u64,
+    misfits: BTreeMap<String, u64>,
+    content_dropped: u64,
+    spans_dropped: u64,
+    bytes_read: u64,
+    files_read: u64,
+    files: Vec<FileWritten>,
+    quarantine: Option<String>,
+    quarantined_by_reason: BTreeMap<&'static str, u64>,
+    skipped: Vec<String>,
+    failed_files: Vec<FailedFile>,
+    empty_files: Vec<String>,
+    #[serde(skip)]
+    llm_calls: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedFile {
+    path: String,
+    reason: String,
+}
+
+impl Summary {
+    /// Begins with what was asked for.
+    pub(crate) fn new(args: &ExportArgs, sources: &Sources) -> Self {
+        Self {
+            exporter: match args.exporter {
+                ExporterKind::Parquet => "parquet",
+                ExporterKind::Json => "json",
+                ExporterKind::Jsonl => "jsonl",
+            },
+            to: args.to.clone(),
+            skipped: sources
+                .skipped_lakes
+                .iter()
+                .map(|lake| lake.display().to_string())
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what was read.
+    pub(crate) fn read(&mut self, report: &ReadReport) {
+        self.quarantined = report.rejected();
+        self.records_read = report.events + self.quarantined;
+        self.quarantined_by_reason.clone_from(&report.rejects);
+        self.substitutions = report.substitutions;
+        self.bytes_read = report.bytes_read;
+        self.files_read = report.files;
+        self.skipped.extend(report.skipped.iter().cloned());
+        self.empty_files.clone_from(&report.empty);
+        let failed = report.failed.iter().map(|(path, reason)| FailedFile {
+            path: path.clone(),
+            reason: reason.clone(),
+        });
+        self.failed_files = failed.collect();
+    }
+
+    /// Adds what ordering found.
+    pub(crate) fn sorted(&mut self, counts: SortCounts) {
+        self.duplicates = counts.duplicates;
+        self.conflicts = counts.conflicts;
+        self.unknown_kinds = counts.unknown_kinds;
+    }
+
+    /// Adds what was written.
+    pub(crate) fn written(&mut self, written: Written) {
+        let totals = written.totals;
+        self.events_written = written.events;
+        self.runs = totals.runs;
+        self.ops = totals.ops;
+        self.errors = totals.errors;
+        self.groups = totals.groups;
+        self.truncated_ops = totals.truncated_ops;
+        self.truncated_groups = totals.truncated_groups;
+        self.anomalies = totals.anomalies.total();
+        self.anomalies_by_kind = totals
+            .anomalies
+            .by_kind()
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        self.llm_calls = totals.usage.calls;
+        self.misfits = written.misfits;
+        self.content_dropped = written.content_dropped;
+        self.spans_dropped = written.spans_dropped;
+        self.files = written.files;
+        self.quarantine = written.quarantine;
+    }
+
+    /// Prints the summary and says how the command ends.
+    pub(crate) fn finish(&self, format: Format, tables: Tables, out: &mut Out) -> Outcome {
+        let text = match format {
+            Format::Text => self.text(tables, out.terminal),
+            Format::Markdown => self.markdown(),
+            Format::Json => to_json(serde_json::to_string_pretty(self))?,
+            Format::Jsonl => to_json(serde_json::to_string(self))?,
+        };
+        out.answer(&text)?;
+        self.check_balance()?;
+        Ok(if !self.failed_files.is_empty() {
+            Code::Io
+        } else if self.quarantined > 0 {
+            Code::Quarantined
+        } else {
+            Code::Done
+        })
+    }
+
+    fn accounted_for(&self) -> u64 {
+        self.events_written + self.duplicates + self.quarantined
+    }
+
+    fn check_balance(&self) -> Result<(), Failure> {
+        if self.records_read == self.accounted_for() {
+            return Ok(());
+        }
+        let (read, written) = (self.records_read, self.accounted_for());
+        Err(Failure::new(
+            Code::Io,
+            format!("{read} records were read, {written} are accounted for"),
+        )
+        .help("do not rely on this export; please report it together with the summary"))
+    }
+}
+
+fn to_json(json: serde_json::Result<String>) -> Result<String, Failure> {
+    json.map(|json| json + "\n")
+        .map_err(|error| Failure::of(Code::Io, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_balance_is_a_failure() {
+        let mut summary = Summary {
+            records_read: 10,
+            events_written: 7,
+            duplicates: 2,
+            quarantined: 1,
+            ..Summary::default()
+        };
+        assert!(summary.check_balance().is_ok());
+        summary.duplicates = 1;
+        let failure = summary.check_balance().unwrap_err();
+        assert_eq!(failure.code, Code::Io);
+        assert!(
+            failure
+                .render()
+                .starts_with("10 records were read, 9 are accounted for\n")
+        );
+    }
+}

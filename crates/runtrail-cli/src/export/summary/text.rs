@@ -1,0 +1,275 @@
+//! The summary for people.
+
+use std::fmt::Write as _;
+
+use runtrail_core::printable::Printable;
+use runtrail_parquet::{Table, Tables};
+
+use super::Summary;
+use crate::anomaly;
+use crate::glyph::{Glyphs, State};
+use crate::human::{bytes, count, counted};
+use crate::terminal::Terminal;
+
+impl Summary {
+    /// The summary as lines of text.
+    pub(super) fn text(&self, tables: Tables, terminal: Terminal) -> String {
+        let glyphs = Glyphs::new(terminal.unicode, terminal.out_colour);
+        let mut lines = vec![self.headline(glyphs), self.balance(glyphs)];
+        lines.push(format!(
+            "  {}",
+            self.contents().join(&format!(" {} ", glyphs.dot()))
+        ));
+        lines.extend(
+            self.remarks()
+                .into_iter()
+                .map(|remark| format!("  note: {remark}")),
+        );
+        if let Some(query) = self.query(tables) {
+            lines.push(format!("  query it:  {}", glyphs.bold(&query)));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    /// The summary as Markdown.
+    pub(super) fn markdown(&self) -> String {
+        let glyphs = Glyphs::new(true, false);
+        let mut lines = vec![
+            self.headline(glyphs),
+            String::new(),
+            format!("- {}", self.balance(glyphs).trim_start()),
+        ];
+        lines.push(format!("- {}", self.contents().join(", ")));
+        lines.extend(
+            self.remarks()
+                .into_iter()
+                .map(|remark| format!("- {remark}")),
+        );
+        lines.join("\n") + "\n"
+    }
+
+    fn headline(&self, glyphs: Glyphs) -> String {
+        let state = if self.failed_files.is_empty() {
+            State::Ok
+        } else {
+            State::Error
+        };
+        let size = self.files.iter().map(|file| file.bytes).sum();
+        let part = if self.exporter == "parquet" {
+            "part"
+        } else {
+            "file"
+        };
+        let mut line = format!(
+            "{} {} {} {}, {}, {} to {}",
+            glyphs.paint(state, glyphs.shape(state)),
+            counted(self.files_read, "file"),
+            glyphs.arrow(),
+            counted(self.files.len() as u64, part),
+            bytes(size),
+            counted(self.events_written, "event"),
+            Printable(&self.to),
+        );
+        if let Some(quarantine) = &self.quarantine {
+            let (dot, arrow) = (glyphs.dot(), glyphs.arrow());
+            let lines = counted(self.quarantined, "line");
+            let _ = write!(
+                line,
+                " {dot} {lines} quarantined {arrow} {}",
+                Printable(quarantine)
+            );
+        }
+        line
+    }
+
+    fn balance(&self, glyphs: Glyphs) -> String {
+        let holds = self.records_read == self.accounted_for();
+        let state = if holds { State::Ok } else { State::Error };
+        format!(
+            "  read = written + duplicates + quarantined: {} {} {} + {} + {} {}",
+            count(self.records_read),
+            if holds { "=" } else { "is not" },
+            count(self.events_written),
+            count(self.duplicates),
+            count(self.quarantined),
+            glyphs.paint(state, glyphs.shape(state)),
+        )
+    }
+
+    fn contents(&self) -> Vec<String> {
+        let truncated = |n: u64| {
+            if n > 0 {
+                format!(" ({} truncated)", count(n))
+            } else {
+                String::new()
+            }
+        };
+        let failed = if self.errors > 0 {
+            format!(", {} failed", count(self.errors))
+        } else {
+            String::new()
+        };
+        vec![
+            counted(self.runs, "run"),
+            format!(
+                "{}{}{failed}",
+                counted(self.ops, "op"),
+                truncated(self.truncated_ops)
+            ),
+            format!(
+                "{}{}",
+                counted(self.groups, "group"),
+                truncated(self.truncated_groups)
+            ),
+            format!("{} read", bytes(self.bytes_read)),
+        ]
+    }
+
+    /// What is odd about the archive, in words; nothing where nothing is.
+    fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let mut say = |n: u64, noun: &str, what: &str| {
+            if n > 0 {
+                remarks.push(format!("{} {what}", counted(n, noun)));
+            }
+        };
+        say(
+            self.conflicts,
+            "event",
+            "with an id that was used before for other content; all are kept",
+        );
+        say(
+            self.unknown_kinds,
+            "event",
+            "of a kind that this version does not know; kept as they are",
+        );
+        say(
+            self.substitutions,
+            "value",
+            "that JSON does not allow (NaN, infinities, lone surrogates) replaced",
+        );
+        say(
+            self.misfits.values().sum(),
+            "value",
+            "that does not fit its column; null there, and in the payload as it was",
+        );
+        say(
+            self.content_dropped,
+            "byte",
+            "of inputs, outputs and notes left out of trees that were too large",
+        );
+        say(
+            self.spans_dropped,
+            "span",
+            "left out of trees that were too large",
+        );
+        say(self.empty_files.len() as u64, "file", "with nothing in it");
+        say(
+            self.skipped.len() as u64,
+            "source",
+            "that Runtrail wrote itself (lakes, trees) left out",
+        );
+        if self.anomalies > 0 {
+            let kinds: Vec<String> = self
+                .anomalies_by_kind
+                .iter()
+                .map(|(kind, n)| anomaly::say(kind, *n))
+                .collect();
+            remarks.push(format!(
+                "what does not add up in the runs: {}",
+                kinds.join(", ")
+            ));
+        }
+        if self.records_read == 0 {
+            remarks.push("the sources hold no events".to_owned());
+        }
+        remarks
+    }
+
+    /// A query to begin with, where the export is a lake with rows and a name that needs no quoting.
+    fn query(&self, tables: Tables) -> Option<String> {
+        let plain = |c: char| {
+            c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | ' ' | ':' | '+' | ',' | '@')
+        };
+        if self.exporter != "parquet" || self.events_written == 0 || !self.to.chars().all(plain) {
+            return None;
+        }
+        let lake = self
+            .to
+            .strip_prefix("file://")
+            .unwrap_or(&self.to)
+            .trim_end_matches('/');
+        let (select, table, rest) = if tables.contains(Table::Events) && self.llm_calls > 0 {
+            (
+                "llm_model, sum(llm_cost_usd)",
+                "events",
+                " where kind='llm_usage' group by 1",
+            )
+        } else if tables.contains(Table::Ops) && self.ops > 0 {
+            (
+                "op_name, count(*), avg(duration_ms)",
+                "ops",
+                " group by 1 order by 2 desc",
+            )
+        } else if tables.contains(Table::Events) {
+            ("kind, count(*)", "events", " group by 1")
+        } else if tables.contains(Table::Runs) {
+            ("status, count(*), avg(duration_ms)", "runs", " group by 1")
+        } else {
+            ("*", "groups", " limit 5")
+        };
+        Some(format!(
+            "duckdb -c \"select {select} from read_parquet('{lake}/{table}/**/*.parquet'){rest}\""
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_fits_what_was_exported() {
+        let mut summary = Summary {
+            exporter: "parquet",
+            to: "lake/".into(),
+            events_written: 5,
+            ops: 2,
+            ..Summary::default()
+        };
+        let tables = |names: &str| names.parse::<Tables>().unwrap();
+        let query = |summary: &Summary, names| summary.query(tables(names)).unwrap_or_default();
+        assert!(
+            query(&summary, "events,ops").contains("from read_parquet('lake/ops/**/*.parquet')")
+        );
+        assert!(
+            query(&summary, "events")
+                .contains("select kind, count(*) from read_parquet('lake/events/")
+        );
+        assert!(query(&summary, "runs, groups").contains("'lake/runs/"));
+        summary.llm_calls = 1;
+        assert!(query(&summary, "events,ops").contains("sum(llm_cost_usd)"));
+        summary.to = "it's".into();
+        assert_eq!(summary.query(tables("events")), None);
+        (summary.to, summary.exporter) = ("trees".into(), "json");
+        assert_eq!(summary.query(tables("events")), None);
+    }
+
+    #[test]
+    fn oddities_are_said_in_words() {
+        let mut summary = Summary {
+            conflicts: 1,
+            records_read: 9,
+            ..Summary::default()
+        };
+        summary.anomalies = 3;
+        summary.anomalies_by_kind.insert("op_start_without_end", 3);
+        assert_eq!(
+            summary.remarks(),
+            [
+                "1 event with an id that was used before for other content; all are kept",
+                "what does not add up in the runs: 3 ops that never ended",
+            ]
+        );
+    }
+}
