@@ -123,6 +123,8 @@ impl Parser<'_> {
                 self.pos = end;
                 true
             }
+            // A number may go on in what follows.
+            Read::Bad { end: Some(end), .. } if end == self.text.len() && !self.last => false,
             Read::Bad {
                 error,
                 end: Some(end),
@@ -134,7 +136,11 @@ impl Parser<'_> {
             Read::Cut { .. } if !self.last => false,
             Read::Cut { in_string } => {
                 let error = WireError::new(WireErrorKind::Cut, self.text.len(), 0);
-                let end = if in_string { None } else { self.next_value() };
+                let end = match self.line_end() {
+                    Some(_) if in_string => None,
+                    Some(_) if self.opens_over_lines() => self.next_value(),
+                    found => found,
+                };
                 self.bad(end.unwrap_or(self.text.len()), error);
                 true
             }
@@ -168,13 +174,9 @@ impl Parser<'_> {
 
     /// Skips what is not JSON up to where a value can begin again; whether that place is known.
     fn broken(&mut self, error: WireError) -> bool {
-        let rest = &self.text[self.pos..];
-        let line_end = memchr::memchr(b'\n', rest.as_bytes()).map(|at| self.pos + at);
-        let first_line = rest.lines().next().unwrap_or_default();
-        let spans_lines =
-            first_line.trim_end() == "{" || line_end.is_some_and(|end| error.at() > end);
+        let line_end = self.line_end();
         let end = match line_end {
-            Some(_) if spans_lines => self.next_value(),
+            Some(_) if self.opens_over_lines() => self.next_value(),
             found => found,
         };
         match end {
@@ -183,6 +185,18 @@ impl Parser<'_> {
             None => return false,
         }
         true
+    }
+
+    /// Where the line of the value at hand ends.
+    fn line_end(&self) -> Option<usize> {
+        memchr::memchr(b'\n', &self.text.as_bytes()[self.pos..]).map(|at| self.pos + at)
+    }
+
+    /// Whether the value at hand is laid out over lines. A brace alone on its line is; a line that
+    /// holds more is one of JSON Lines, and costs itself alone when it is cut off.
+    fn opens_over_lines(&self) -> bool {
+        let first_line = self.text[self.pos..].lines().next().unwrap_or_default();
+        first_line.trim_end() == "{"
     }
 
     /// The next line that begins with `{` or `]`, indented no deeper than the broken value: there a

@@ -397,7 +397,12 @@ impl TextFile<'_> {
     fn reject_of(&self, chunk: &Chunk, bad: &Bad) -> Reject {
         let bytes = chunk.bytes();
         let text = &bytes[bad.range.clone()];
-        let text = &text[..text.trim_ascii_end().len()];
+        // White space in the sense of JSON: anything else is part of what is wrong.
+        let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let text = &text[..text
+            .iter()
+            .rposition(|byte| !space(byte))
+            .map_or(0, |at| at + 1)];
         let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
         let kind = if not_utf8 {
             WireErrorKind::NotUtf8

@@ -32,6 +32,8 @@ const BATCH_EVENTS: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
 /// What a cursor over a temporary file holds: a frame as bytes and as events.
 const CURSOR_BYTES: usize = 1 << 20;
+/// Temporary files that are open at once, at most: systems allow a process as few as 256.
+const MAX_SPILLS: usize = 96;
 
 /// Collects events to sort.
 pub struct Sorter {
@@ -79,14 +81,9 @@ impl Sorter {
             self.spill()?;
         }
         self.wait_for_spill()?;
-        let fan_in = (self.options.merge_memory / CURSOR_BYTES).max(4);
-        let merge = merge_all(
-            &mut self.spills,
-            std::mem::take(&mut self.collected),
-            fan_in,
-            &self.options,
-        )
-        .map_err(|e| self.options.temp_error(e))?;
+        let collected = std::mem::take(&mut self.collected);
+        let merge = merge_all(&mut self.spills, collected, &self.options)
+            .map_err(|e| self.options.temp_error(e))?;
         let ids = DistinctIds::new(self.options.temp_dir.clone());
         let (dedup, counts) = (Dedup::default(), SortCounts::default());
         Ok(Sorted {
@@ -115,9 +112,7 @@ impl Sorter {
             self.spilling = Some(std::thread::spawn(write));
             return Ok(());
         }
-        self.spills
-            .push(write().map_err(|e| self.options.temp_error(e))?);
-        Ok(())
+        self.add_spill(write())
     }
 
     fn wait_for_spill(&mut self) -> Result<(), ArchiveError> {
@@ -127,9 +122,16 @@ impl Sorter {
         let spill = spilling
             .join()
             .unwrap_or_else(|_| Err(io::Error::other("a sorting thread panicked")));
+        self.add_spill(spill)
+    }
+
+    fn add_spill(&mut self, spill: io::Result<SpillFile>) -> Result<(), ArchiveError> {
         self.spills
             .push(spill.map_err(|e| self.options.temp_error(e))?);
-        Ok(())
+        if self.spills.len() < MAX_SPILLS {
+            return Ok(());
+        }
+        merge_oldest(&mut self.spills, &self.options).map_err(|e| self.options.temp_error(e))
     }
 }
 
@@ -137,19 +139,10 @@ impl Sorter {
 fn merge_all(
     spills: &mut Vec<SpillFile>,
     collected: Vec<Vec<TraceEvent>>,
-    fan_in: usize,
     options: &SortOptions,
 ) -> io::Result<Merge> {
-    while spills.len() > fan_in {
-        let cursors = spills
-            .drain(..fan_in)
-            .map(|spill| spill.read().map(Cursor::Spill));
-        let mut merge = Merge::new(cursors.collect::<io::Result<_>>()?);
-        let mut writer = SpillWriter::create(options.temp_dir.as_deref())?;
-        while let Some(event) = merge.next_event()? {
-            writer.push(&event)?;
-        }
-        spills.push(writer.finish()?);
+    while spills.len() > options.fan_in() {
+        merge_oldest(spills, options)?;
     }
     let mut cursors = spills
         .drain(..)
@@ -161,7 +154,27 @@ fn merge_all(
     Ok(Merge::new(cursors))
 }
 
+/// Merges the temporary files that have waited longest into one.
+fn merge_oldest(spills: &mut Vec<SpillFile>, options: &SortOptions) -> io::Result<()> {
+    let cursors = spills
+        .drain(..options.fan_in().min(spills.len()))
+        .map(|spill| spill.read().map(Cursor::Spill))
+        .collect::<io::Result<_>>()?;
+    let mut merge = Merge::new(cursors);
+    let mut writer = SpillWriter::create(options.temp_dir.as_deref())?;
+    while let Some(event) = merge.next_event()? {
+        writer.push(&event)?;
+    }
+    spills.push(writer.finish()?);
+    Ok(())
+}
+
 impl SortOptions {
+    /// How many temporary files are merged at once.
+    fn fan_in(&self) -> usize {
+        (self.merge_memory / CURSOR_BYTES).max(4)
+    }
+
     fn temp_error(&self, source: io::Error) -> ArchiveError {
         let dir = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         ArchiveError::Temp { dir, source }

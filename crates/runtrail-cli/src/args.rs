@@ -26,8 +26,8 @@ fn after_help(examples: &str) -> String {
     }
 }
 
-const TOP_EXAMPLES: &str = "\
-  runtrail demo                                a sample archive, its lake, and what to try next
+const TOP_EXAMPLES: &str =
+    "  runtrail demo                                a sample archive, its lake, and what to try next
   runtrail runs nightly/                       the runs of an archive
   runtrail tree nightly/ 7f3a                  one run as a tree, by the start of its id
   runtrail export nightly/*.jsonl.zst --to lake";
@@ -41,7 +41,7 @@ const TOP_EXAMPLES: &str = "\
 #[command(name = "runtrail", version, max_term_width = 100, after_help = after_help(TOP_EXAMPLES))]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
-    /// When to use colours; the environment's `NO_COLOR` and `CLICOLOR_FORCE` count too
+    /// When to use colours
     #[arg(
         long,
         global = true,
@@ -86,11 +86,11 @@ pub(crate) enum Command {
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
-    /// On a terminal
+    /// On a terminal, unless the environment says otherwise
     Auto,
-    /// Always
+    /// Also into files and pipes
     Always,
-    /// Never
+    /// Not at all
     Never,
 }
 
@@ -169,8 +169,7 @@ impl ShowArgs {
     }
 }
 
-const DEMO_EXAMPLES: &str = "\
-  runtrail demo
+const DEMO_EXAMPLES: &str = "  runtrail demo
   runtrail tree runtrail-demo 7f3a";
 
 /// Arguments of `demo`.
@@ -188,6 +187,7 @@ pub(crate) struct DemoArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::memory::MemoryPlan;
     use clap::CommandFactory;
 
     #[test]
@@ -218,6 +218,21 @@ mod tests {
             ..TreeArgs::plain(true)
         };
         assert_eq!(format!("{args:?}"), format!("{plain:?}"));
+    }
+
+    #[test]
+    fn the_least_memory_is_the_one_that_the_help_names() {
+        let program = Cli::command();
+        let export = program.find_subcommand("export").unwrap();
+        let memory = export
+            .get_arguments()
+            .find(|arg| arg.get_long() == Some("memory"));
+        let help = memory.and_then(clap::Arg::get_help).unwrap().to_string();
+        assert_eq!(
+            help.rsplit(' ').next().map(parse_bytes),
+            Some(Ok(MemoryPlan::MINIMUM)),
+            "{help}"
+        );
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use runtrail_archive::Reject;
+use runtrail_archive::{Reject, RejectReason};
 use runtrail_core::printable::Printable;
 
 use crate::human;
@@ -13,12 +13,20 @@ const COLUMNS: usize = 100;
 
 /// Says where a reject stands: `broken.jsonl:48213, byte 9,114,201`.
 pub(crate) fn place(reject: &Reject) -> String {
-    format!(
+    if matches!(reject.reason, RejectReason::Binary(_)) {
+        return Printable(&reject.file).to_string();
+    }
+    let place = format!(
         "{}:{}, byte {}",
         Printable(&reject.file),
         reject.line,
         human::count(reject.byte)
-    )
+    );
+    let before = &reject.text[..reject.marked.0.min(reject.text.len())];
+    match before.split(|byte| *byte == b'\n').count() as u64 - 1 {
+        0 => place,
+        lines => format!("{place} (marked: line {})", reject.line + lines),
+    }
 }
 
 /// Shows the line around the trouble and marks it, with what is known about it beside and below
@@ -111,7 +119,6 @@ fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use runtrail_archive::RejectReason;
     use runtrail_core::time::ParseTimeError;
     use runtrail_core::wire::WireErrorKind;
 
@@ -141,7 +148,7 @@ mod tests {
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(
             lines[0],
-            r#"  {"event_id":"e9","timestamp":"2026-11-20T03:12:04.118000","kind":"op_end","op_…"#
+            r#"  {"event_id":"e9","timestamp":"2026-11-20T03:12:04.118000","kind":"op_end","op…"#
         );
         assert_eq!(
             lines[1],

@@ -75,10 +75,7 @@ impl Failure {
         while let Some(cause) = next {
             self.causes.push(cause.to_string());
             if self.help.is_none() {
-                self.help = cause
-                    .downcast_ref::<io::Error>()
-                    .and_then(help_for)
-                    .map(str::to_owned);
+                self.help = system_error(cause).and_then(help_for).map(str::to_owned);
             }
             next = cause.source();
         }
@@ -115,9 +112,20 @@ impl Failure {
     }
 }
 
+/// The kind of a system error, also of one that is only told of: errors lose their type on the way
+/// through object stores and encoders, but not their number.
+fn system_error(error: &(dyn Error + 'static)) -> Option<io::ErrorKind> {
+    if let Some(error) = error.downcast_ref::<io::Error>() {
+        return Some(error.kind());
+    }
+    let text = error.to_string();
+    let (number, _) = text.split_once("(os error ")?.1.split_once(')')?;
+    Some(io::Error::from_raw_os_error(number.parse().ok()?).kind())
+}
+
 /// What a person can do about a failed system call.
-fn help_for(error: &io::Error) -> Option<&'static str> {
-    match error.kind() {
+fn help_for(error: io::ErrorKind) -> Option<&'static str> {
+    match error {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             Some("make room there or choose another place; then give the same command again")
         }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use runtrail_archive::{ReadReport, Reject};
+use runtrail_archive::{ReadReport, Reject, RejectReason};
 use runtrail_core::printable::Printable;
 
 use crate::excerpt;
@@ -27,6 +27,7 @@ pub(crate) struct Problems {
 struct Reason {
     message: String,
     count: u64,
+    place: String,
     first: Reject,
 }
 
@@ -44,6 +45,7 @@ impl Problems {
             self.reasons.push(Reason {
                 message,
                 count: 1,
+                place: excerpt::place(reject),
                 first: excerpt_of(reject),
             });
         } else {
@@ -97,9 +99,14 @@ pub(crate) fn show_failed(report: &ReadReport, out: &mut Out) {
 
 fn render(reason: &Reason, out: &Out) -> String {
     let first = &reason.first;
+    let noun = if matches!(first.reason, RejectReason::Binary(_)) {
+        "file"
+    } else {
+        "line"
+    };
     let mut text = format!(
         "{} skipped: {}\n",
-        human::counted(reason.count, "line"),
+        human::counted(reason.count, noun),
         Printable(&reason.message)
     );
     let of = if reason.count > 1 {
@@ -107,7 +114,7 @@ fn render(reason: &Reason, out: &Out) -> String {
     } else {
         String::new()
     };
-    let _ = writeln!(text, "  {}{of}", excerpt::place(first));
+    let _ = writeln!(text, "  {}{of}", reason.place);
     let mark = if out.terminal.unicode { "…" } else { "..." };
     text.push_str(&excerpt::excerpt(first, out.terminal.columns, mark));
     text

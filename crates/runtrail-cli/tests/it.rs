@@ -1,1 +1,23 @@
-//! Tests of the program.
+//! Tests of the program, run as a user runs it.
+
+#[cfg(test)]
+mod it {
+    mod about;
+    mod cat;
+    mod demo;
+    mod destinations;
+    mod export;
+    mod interrupt;
+    mod runs;
+    mod sources;
+    mod support;
+    mod tree;
+}
+
+#[test]
+fn no_file_of_this_folder_is_forgotten() {
+    runtrail_testkit::golden::assert_all_declared(
+        env!("CARGO_MANIFEST_DIR"),
+        include_str!("it.rs"),
+    );
+}

@@ -6,6 +6,8 @@ use chrono::{DateTime, Datelike, SecondsFormat, TimeZone, Utc};
 
 const MICROS_PER_SECOND: i64 = 1_000_000;
 const SECONDS_PER_DAY: i64 = 86_400;
+/// 0001-01-01 in days since the epoch; earlier days are beyond most readers.
+const FIRST_DAY: i64 = -719_162;
 /// The years 0000 to 9999, in seconds since the epoch.
 const WRITABLE_SECONDS: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
 
@@ -52,12 +54,16 @@ impl Timestamp {
         micros / 1e3 + nanos / 1e6
     }
 
-    /// Returns this time less a number of milliseconds; not finite or negative means unchanged.
+    /// Returns this time less a number of milliseconds. What is not finite, negative, or leads to a
+    /// time before the year 1 leaves it unchanged.
     pub fn minus_millis(self, millis: f64) -> Self {
         if !millis.is_finite() || millis <= 0.0 {
             return self;
         }
         let micros = (millis * 1e3).round();
+        if micros > (self.micros - FIRST_DAY * SECONDS_PER_DAY * MICROS_PER_SECOND) as f64 {
+            return self;
+        }
         Self {
             micros: self.micros.saturating_sub(micros as i64),
             nanos: self.nanos,
@@ -298,6 +304,16 @@ mod tests {
             "2026-11-21T01:36:25X",
         ] {
             assert_eq!(show(text), "timestamp is not RFC 3339", "{text}");
+        }
+    }
+
+    #[test]
+    fn an_absurd_duration_leads_nowhere() {
+        let end = Timestamp::parse("2026-11-21T01:00:00Z").unwrap();
+        let start = |millis: f64| end.minus_millis(millis).to_string();
+        assert_eq!(start(1500.0), "2026-11-21T00:59:58.500000Z");
+        for millis in [1e300, 6.4e13, f64::NAN, f64::INFINITY, -1.0] {
+            assert_eq!(start(millis), end.to_string(), "{millis}");
         }
     }
 

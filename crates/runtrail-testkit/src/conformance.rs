@@ -129,9 +129,13 @@ impl<F: Fn(&Path) -> Box<dyn Exporter>> Suite<F> {
 
     /// Runs the suite and returns the first failed check.
     pub fn run(&self) -> Result<(), Failure> {
-        let exporter = (self.make)(Path::new("conformance-name-only"))
-            .name()
-            .to_owned();
+        let nowhere = |found| Failure {
+            exporter: "?".to_owned(),
+            expected: "a temporary folder",
+            found,
+        };
+        let folder = Folder::new().map_err(nowhere)?;
+        let exporter = (self.make)(folder.dest()).name().to_owned();
         for (expected, check) in Self::checks() {
             check(self).map_err(|found| Failure {
                 exporter: exporter.clone(),

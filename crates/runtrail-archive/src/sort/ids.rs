@@ -20,6 +20,7 @@ const FILES_PER_LEVEL: usize = 32;
 #[derive(Debug)]
 pub(super) struct DistinctIds {
     dir: Option<PathBuf>,
+    limit: usize,
     held: Vec<u128>,
     /// Files of sorted ids, each with how many times its ids have been merged; the most first.
     files: Vec<(u32, File)>,
@@ -27,8 +28,13 @@ pub(super) struct DistinctIds {
 
 impl DistinctIds {
     pub(super) fn new(dir: Option<PathBuf>) -> Self {
+        Self::holding(HELD, dir)
+    }
+
+    fn holding(limit: usize, dir: Option<PathBuf>) -> Self {
         Self {
             dir,
+            limit,
             held: Vec::new(),
             files: Vec::new(),
         }
@@ -36,7 +42,7 @@ impl DistinctIds {
 
     pub(super) fn push(&mut self, id: &str) -> io::Result<()> {
         self.held.push(hash(id));
-        if self.held.len() >= HELD {
+        if self.held.len() >= self.limit {
             self.write_out()
         } else {
             Ok(())
@@ -145,11 +151,13 @@ mod tests {
 
     #[test]
     fn ids_beyond_memory_are_counted_once() {
-        let mut ids = DistinctIds::new(None);
-        for id in (0..HELD * 3).chain(5..25) {
-            ids.push(&format!("run-{}", id % (HELD * 2))).unwrap();
+        const PUSHED: usize = 4 * FILES_PER_LEVEL * FILES_PER_LEVEL + 4 * 3;
+        let mut ids = DistinctIds::holding(4, None);
+        for id in (0..PUSHED).chain(5..8) {
+            ids.push(&format!("run-{}", id % 3000)).unwrap();
         }
-        assert_eq!(ids.files.len(), 3);
-        assert_eq!(ids.count().unwrap(), HELD as u64 * 2);
+        let levels: Vec<u32> = ids.files.iter().map(|file| file.0).collect();
+        assert_eq!(levels, [2, 0, 0, 0]);
+        assert_eq!(ids.count().unwrap(), 3000);
     }
 }

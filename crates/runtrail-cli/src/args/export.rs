@@ -7,8 +7,7 @@ use runtrail_parquet::{Partition, Tables};
 use super::{Format, ReadArgs, after_help};
 use crate::size::parse_bytes;
 
-const EXAMPLES: &str = "\
-  runtrail export nightly/*.jsonl.zst --to lake
+const EXAMPLES: &str = "  runtrail export nightly/*.jsonl.zst --to lake
   runtrail export events.jsonl --to trees --exporter json         one file a run
   runtrail export events.jsonl --to trees.jsonl --exporter json   one line a run
   runtrail export big.jsonl.gz --to lake --tables events --memory 256MiB --threads 2
@@ -55,7 +54,7 @@ pub(crate) struct ExportArgs {
     /// Compress JSON Lines with Zstandard
     #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_ZSTD")]
     pub(crate) zstd: bool,
-    /// How much memory the export may use, whatever the archive's size
+    /// How much memory the export may use, whatever the archive's size; at least 256MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "1GiB", env = "RUNTRAIL_MEMORY")]
     pub(crate) memory: usize,
     /// How many threads to use; as many as there are processors unless stated

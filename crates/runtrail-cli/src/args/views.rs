@@ -6,8 +6,7 @@ use clap::{Args, ValueEnum};
 use super::{ReadArgs, ShowArgs, after_help};
 use crate::size::parse_duration;
 
-const RUNS_EXAMPLES: &str = "\
-  runtrail runs nightly/
+const RUNS_EXAMPLES: &str = "  runtrail runs nightly/
   runtrail runs nightly/ --status error --sort took --limit 10
   runtrail runs nightly/ --format jsonl | jq -c 'select(.llm_cost_usd > 1)'";
 
@@ -75,8 +74,8 @@ pub(crate) enum WantedStatus {
     Truncated,
 }
 
-const TREE_EXAMPLES: &str = "\
-  runtrail tree nightly/ 7f3a                       RUN is the start of its id, or of a part of it
+const TREE_EXAMPLES: &str =
+    "  runtrail tree nightly/ 7f3a                       RUN is the start of its id, or of a part of it
   runtrail tree nightly/ 7f3a --errors              only what failed, and what it ran in
   runtrail tree nightly/ 7f3a --min 1s --sort duration
   runtrail tree nightly/ 7f3a --show inputs,outputs
@@ -172,8 +171,7 @@ pub(crate) enum Show {
     Model,
 }
 
-const CAT_EXAMPLES: &str = "\
-  runtrail cat nightly/ --run 7f3a
+const CAT_EXAMPLES: &str = "  runtrail cat nightly/ --run 7f3a
   runtrail cat nightly/ --kind llm_usage --format jsonl | jq .payload
   runtrail cat nightly/ --format text --limit 50";
 

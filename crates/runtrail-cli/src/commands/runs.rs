@@ -32,7 +32,7 @@ pub(crate) fn run(args: &RunsArgs, out: &mut Out) -> Outcome {
     match args.show.format.unwrap_or(Format::Text) {
         Format::Text if runs.is_empty() && all > 0 => {
             out.note(&format!(
-                "none of {} is wanted\n",
+                "none of {} has that status\n",
                 human::counted(all, "run")
             ));
         }

@@ -76,3 +76,12 @@ impl Rejects {
         Some(failure.help("mend it, or leave out --on-bad-line fail: such lines are then kept in a quarantine file"))
     }
 }
+
+impl Drop for Rejects {
+    /// An export that failed leaves no file of rejects behind; one that was published is gone from here.
+    fn drop(&mut self) {
+        if let Some(file) = self.quarantine.get_mut() {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
+}

@@ -105,7 +105,7 @@ impl Selection {
             Some(nearest) if likeness(nearest) > 0.7 => {
                 failure.help(format!("did you mean {nearest}?"))
             }
-            Some(_) => failure.help("runtrail runs lists the runs of an archive"),
+            Some(_) => failure.help("`runtrail runs SOURCE` lists the runs of an archive"),
             None => failure.help("the archive holds no runs"),
         }
     }

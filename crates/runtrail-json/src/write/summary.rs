@@ -6,10 +6,14 @@ use super::json::Json;
 use crate::tree::RunTree;
 use crate::words::run_status_text;
 
+/// The first field of every tree, by which readers tell trees from archives.
+const TREE_SCHEMA: &str = "runtrail.tree.v1";
+
 /// Writes the run up to its children.
 pub(super) fn begin_run(tree: &RunTree, json: &mut Json) {
     let run = tree.summary();
     json.begin('{');
+    json.string_field("schema", TREE_SCHEMA);
     json.string_field("request_id", &run.request_id);
     json.string_field("status", run.status.as_str());
     if let Some(text) = run_status_text(run) {

@@ -5,14 +5,14 @@ use std::cmp::Ordering;
 use arrow::array::{
     Array, ArrayRef, AsArray, Int16Array, PrimitiveArray, RecordBatch, StringArray,
 };
-use arrow::compute::interleave;
+use arrow::compute::{concat_batches, interleave};
 use arrow::datatypes::{Int16Type, Int64Type, TimestampMicrosecondType};
 use parquet::errors::Result;
 
 use crate::schema::{arrow_schema, order};
 use crate::settings::Table;
 
-/// Rows that are copied at a time where rows have to be rearranged.
+/// Rows that are handed to the encoder at a time.
 const WINDOW: usize = 1024;
 
 /// Hands out the rows in the table's order. Equal rows stay in the order they came in.
@@ -34,8 +34,7 @@ pub(super) fn for_each_in_order(
         .is_sorted_by(|one, other| compare(one, other).is_le())
     {
         drop(keys);
-        // Each batch is freed once it is encoded.
-        return batches.into_iter().try_for_each(|batch| write(&batch));
+        return for_each_window(table, batches, write);
     }
     let mut rows: Vec<_> = rows.collect();
     rows.sort_by(compare);
@@ -53,6 +52,44 @@ pub(super) fn for_each_in_order(
         write(&RecordBatch::try_new(arrow_schema(table), arrays)?)?;
     }
     Ok(())
+}
+
+/// Hands out the rows as they come, always as many at a time: where a page ends depends on how rows
+/// are handed to the encoder, and must not depend on how they happened to be collected. Each batch
+/// is freed once it has been handed out.
+fn for_each_window(
+    table: Table,
+    batches: Vec<RecordBatch>,
+    mut write: impl FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let mut pieces: Vec<RecordBatch> = Vec::new();
+    let mut held = 0;
+    for mut batch in batches {
+        while batch.num_rows() > 0 {
+            let piece = batch.slice(0, batch.num_rows().min(WINDOW - held));
+            batch = batch.slice(piece.num_rows(), batch.num_rows() - piece.num_rows());
+            held += piece.num_rows();
+            pieces.push(piece);
+            if held == WINDOW {
+                write(&joined(table, &mut pieces)?)?;
+                held = 0;
+            }
+        }
+    }
+    if held > 0 {
+        write(&joined(table, &mut pieces)?)?;
+    }
+    Ok(())
+}
+
+/// Makes one batch of pieces; a single piece is not copied.
+fn joined(table: Table, pieces: &mut Vec<RecordBatch>) -> Result<RecordBatch> {
+    let joined = match &pieces[..] {
+        [only] => only.clone(),
+        several => concat_batches(&arrow_schema(table), several)?,
+    };
+    pieces.clear();
+    Ok(joined)
 }
 
 /// The columns of a batch that rows are ordered by.

@@ -37,11 +37,17 @@ fn memory_threads_and_batches_leave_no_trace() {
 
 #[test]
 fn rows_that_wait_on_disk_come_back_as_they_were() {
-    // Two thousand rows of 40 kB in row groups of 64 MiB: far more than a fifth of the least memory.
+    // Rows of very different lengths, three times a fifth of the least memory and more in all, so that
+    // they are parked in the middle of what would otherwise be one batch.
     let mut run = runtrail_testkit::run::RunBuilder::new("r");
-    run.step_micros(60_000_000);
-    for number in 0..2000 {
-        let note = format!(r#"{{"key":"k{number}","value":"{}"}}"#, "y".repeat(40_000));
+    run.step_micros(1_000_000);
+    for number in 0..9000_usize {
+        let length = if number % 3 == 0 {
+            7
+        } else {
+            (number * 7919) % 9000
+        };
+        let note = format!(r#"{{"key":"k{number}","value":"{}"}}"#, "y".repeat(length));
         run.push("annotation", Some("x"), &["main"], &note);
     }
     let events = run.into_events();

@@ -203,9 +203,12 @@ fn payloads<'i>(outline: &Outline<'_>, items: impl Iterator<Item = &'i usize>, p
     for &index in items.filter(|&&index| seen.insert(index)) {
         let span = outline.items[index].node.span();
         let values = [("inputs", &span.inputs), ("outputs", &span.outputs)];
-        let values = values.into_iter().filter_map(|(name, value)| {
-            Some(format!("\n  - {name}: {}", value_head(value.as_ref()?)))
-        });
+        let values = values
+            .into_iter()
+            .filter(|(_, value)| value.as_deref() != Some("null"))
+            .filter_map(|(name, value)| {
+                Some(format!("\n  - {name}: {}", value_head(value.as_ref()?)))
+            });
         let values: String = values.collect();
         if !values.is_empty() {
             lines.push(format!("- {}{values}", path(outline, index)));
