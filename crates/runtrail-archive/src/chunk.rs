@@ -6,10 +6,13 @@ use runtrail_core::text::Text;
 
 use crate::input::Plain;
 
+/// Stands for each byte that is not UTF-8; JSON allows it nowhere.
+pub(crate) const NOT_UTF8: u8 = 1;
+
 /// A piece of an input's plain text.
 #[derive(Debug)]
 pub(crate) struct Chunk {
-    /// The text; bytes that are not UTF-8 stand as U+0001, which JSON allows nowhere.
+    /// The text; bytes that are not UTF-8 stand as [`NOT_UTF8`].
     pub(crate) text: Text,
     /// The bytes as they came, where they are not the text's.
     pub(crate) original: Option<Vec<u8>>,
@@ -132,7 +135,7 @@ fn to_text(bytes: Vec<u8>) -> (Text, Option<Vec<u8>>) {
             let mut text = String::with_capacity(original.len());
             for part in original.utf8_chunks() {
                 text.push_str(part.valid());
-                text.extend(part.invalid().iter().map(|_| '\u{1}'));
+                text.extend(part.invalid().iter().map(|_| char::from(NOT_UTF8)));
             }
             (Text::new(text), Some(original))
         }

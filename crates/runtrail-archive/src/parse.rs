@@ -9,6 +9,8 @@ use runtrail_core::event::TraceEvent;
 use runtrail_core::text::Text;
 use runtrail_core::wire::{Read, WireError, WireErrorKind, WireReader};
 
+use crate::chunk::NOT_UTF8;
+
 /// Where in the archive's grammar a chunk begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Place {
@@ -132,19 +134,29 @@ impl Parser<'_> {
                 self.bad(end, error);
                 true
             }
+            Read::Bad { error, end: None } if self.cuts_character(&error) => self.cut(true),
             Read::Bad { error, end: None } => self.broken(error),
             Read::Cut { .. } if !self.last => false,
-            Read::Cut { in_string } => {
-                let error = WireError::new(WireErrorKind::Cut, self.text.len(), 0);
-                let end = match self.line_end() {
-                    Some(_) if in_string => None,
-                    Some(_) if self.opens_over_lines() => self.next_value(),
-                    found => found,
-                };
-                self.bad(end.unwrap_or(self.text.len()), error);
-                true
-            }
+            Read::Cut { in_string } => self.cut(in_string),
         }
+    }
+
+    /// Notes a value that the text ends in.
+    fn cut(&mut self, in_string: bool) -> bool {
+        let error = WireError::new(WireErrorKind::Cut, self.text.len(), 0);
+        let end = match self.line_end() {
+            Some(_) if in_string => None,
+            Some(_) if self.opens_over_lines() => self.next_value(),
+            found => found,
+        };
+        self.bad(end.unwrap_or(self.text.len()), error);
+        true
+    }
+
+    /// Whether what is wrong is the start of a character that the text ends in.
+    fn cuts_character(&self, error: &WireError) -> bool {
+        let rest = &self.text.as_bytes()[error.at()..];
+        self.last && (1..=3).contains(&rest.len()) && rest.iter().all(|byte| *byte == NOT_UTF8)
     }
 
     /// Notes that what stands up to `end` is no event. That it is too long comes before any other

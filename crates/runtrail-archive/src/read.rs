@@ -404,10 +404,10 @@ impl TextFile<'_> {
             .rposition(|byte| !space(byte))
             .map_or(0, |at| at + 1)];
         let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
-        let kind = if not_utf8 {
-            WireErrorKind::NotUtf8
-        } else {
-            bad.error.kind()
+        let kind = match bad.error.kind() {
+            kind @ (WireErrorKind::Cut | WireErrorKind::TooLong { .. }) => kind,
+            _ if not_utf8 => WireErrorKind::NotUtf8,
+            kind => kind,
         };
         let at = bad
             .error
