@@ -1,6 +1,6 @@
 //! One order and the same counts, whatever the memory, the threads and the order of the input.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use runtrail_archive::{
     Archive, ArchiveError, ReadOptions, SortCounts, SortOptions, Sorted, SortedArchive, Sorter,
@@ -22,7 +22,7 @@ pub(crate) fn expected(events: &[TraceEvent]) -> (Vec<TraceEvent>, SortCounts) {
     ordered.sort_by(|(a, _), (b, _)| a.cmp(b));
     let mut kept: HashMap<_, Vec<String>> = HashMap::new();
     let mut counts = SortCounts::default();
-    let (mut wanted, mut ids, mut runs) = (Vec::new(), HashMap::new(), HashMap::new());
+    let (mut wanted, mut ids, mut runs) = (Vec::new(), HashSet::new(), HashSet::new());
     for (_, event) in ordered {
         let same_place = kept
             .entry((event.request_id.to_string(), event.timestamp, event.seq))
@@ -34,9 +34,9 @@ pub(crate) fn expected(events: &[TraceEvent]) -> (Vec<TraceEvent>, SortCounts) {
         }
         same_place.push(content);
         counts.events += 1;
-        counts.conflicts += u64::from(ids.insert(event.event_id.to_string(), ()).is_some());
+        counts.conflicts += u64::from(!ids.insert(event.event_id.to_string()));
         counts.unknown_kinds += u64::from(event.kind.as_str() == "op_pause");
-        runs.insert(event.request_id.to_string(), ());
+        runs.insert(event.request_id.to_string());
         wanted.push(event);
     }
     counts.runs = runs.len() as u64;

@@ -189,18 +189,21 @@ impl Sink for Nothing {
 }
 
 /// Opens an input that was listed and has become something else since.
-fn failure(path: String) -> String {
+fn failure(path: &str) -> String {
     let progress = Progress::default();
     let mut reader = Reader::new(ReadOptions::default(), &progress);
     let input = Input::File {
-        path: path.clone().into(),
+        path: path.into(),
         size: 1,
         named: true,
     };
     reader.read(&input, &mut Nothing).unwrap();
     let report = reader.finish();
     let (name, why) = &report.failed[0];
-    assert_eq!((name, report.failed.len(), report.files), (&path, 1, 1));
+    assert_eq!(
+        (name, report.failed.len(), report.files),
+        (&path.to_owned(), 1, 1)
+    );
     why.clone()
 }
 
@@ -208,8 +211,8 @@ fn failure(path: String) -> String {
 fn an_input_that_cannot_be_opened_is_noted_and_the_others_are_read() {
     let files = Files::new();
     files.write("folder/x", "");
-    assert!(failure(files.path("folder")).contains("directory"));
-    assert!(failure(files.path("vanished")).contains("No such file"));
+    assert!(failure(&files.path("folder")).contains("directory"));
+    assert!(failure(&files.path("vanished")).contains("No such file"));
 }
 
 #[cfg(unix)]
@@ -221,7 +224,7 @@ fn an_unreadable_file_is_noted_and_the_others_are_read() {
     files.write("a.jsonl", line(1));
     let closed = files.write("b.jsonl", line(2));
     files.write("c.jsonl", line(3));
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::File::open(&closed).is_ok() {
         println!("skipped: this user reads files whatever their mode says");
         return;
