@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::hint::black_box;
 
 use archive::Archive;
-use rounds::{Way, measure};
+use rounds::{Way, measure, print_table};
 use runtrail_core::event::{TraceEvent, View};
 use runtrail_core::fold::{Fold, FoldLimits};
 use runtrail_core::text::Text;
@@ -39,26 +39,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Way::new("fold, without content", || fold(&events, without_content)),
     ];
     let count = measure(&mut ways);
+    let megabytes = archive.bytes() as f64 / 1e6;
     println!(
-        "{}: {count} events, {} bytes",
-        archive.name,
-        archive.bytes()
+        "fold of {} ({megabytes:.0} MB, {count} events)",
+        archive.name
     );
-    println!(
-        "| fold | events per CPU second | fastest to slowest | against looking | against grouping |"
-    );
-    println!("|---|---:|---:|---:|---:|");
-    for way in &ways {
-        println!(
-            "| {} | {:.0} | {:.0} to {:.0} | {:.2} | {:.2} |",
-            way.name,
-            count as f64 / way.seconds(),
-            count as f64 / way.spread().0,
-            count as f64 / way.spread().1,
-            way.seconds() / ways[0].seconds(),
-            way.seconds() / ways[1].seconds(),
-        );
-    }
+    print_table(&ways, count as f64 / 1e6, "million events", 2);
     Ok(())
 }
 

@@ -10,7 +10,7 @@ const ROUNDS: usize = 7;
 
 /// A way of doing a thing, and the CPU time of each round.
 pub(crate) struct Way<'a> {
-    pub(crate) name: &'static str,
+    name: &'static str,
     run: Box<dyn FnMut() -> usize + 'a>,
     times: Vec<Duration>,
 }
@@ -25,24 +25,16 @@ impl<'a> Way<'a> {
         }
     }
 
-    /// The median over the rounds, in seconds.
-    pub(crate) fn seconds(&self) -> f64 {
+    /// The fastest, the median and the slowest round, in seconds.
+    fn seconds(&self) -> [f64; 3] {
         let mut times = self.times.clone();
         times.sort_unstable();
-        times
-            .get(times.len() / 2)
-            .copied()
-            .unwrap_or_default()
-            .as_secs_f64()
-    }
-
-    /// The fastest and the slowest round, in seconds.
-    pub(crate) fn spread(&self) -> (f64, f64) {
-        let seconds = |time: Option<&Duration>| time.copied().unwrap_or_default().as_secs_f64();
-        (
-            seconds(self.times.iter().min()),
-            seconds(self.times.iter().max()),
-        )
+        let at = |index: usize| times.get(index).copied().unwrap_or_default().as_secs_f64();
+        [
+            at(0),
+            at(times.len() / 2),
+            at(times.len().saturating_sub(1)),
+        ]
     }
 }
 
@@ -66,6 +58,26 @@ pub(crate) fn measure(ways: &mut [Way<'_>]) -> usize {
         }
     }
     events.unwrap_or_default()
+}
+
+/// Prints what each way came to: how much of `amount` in a CPU second, and how much longer it took
+/// than each of the first `references` ways.
+pub(crate) fn print_table(ways: &[Way<'_>], amount: f64, unit: &str, references: usize) {
+    let references = &ways[..references];
+    print!("| | {unit} per CPU second | slowest to fastest |");
+    for reference in references {
+        print!(" times {} |", reference.name);
+    }
+    println!("\n|---|---:|---:|{}", "---:|".repeat(references.len()));
+    for way in ways {
+        let [fastest, median, slowest] = way.seconds();
+        let [low, middle, high] = [slowest, median, fastest].map(|seconds| amount / seconds);
+        print!("| {} | {middle:.2} | {low:.2} to {high:.2} |", way.name);
+        for reference in references {
+            print!(" {:.2} |", median / reference.seconds()[1]);
+        }
+        println!();
+    }
 }
 
 /// The CPU time of this thread, in the system as well as out of it.

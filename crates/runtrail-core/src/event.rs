@@ -73,10 +73,17 @@ impl EventKind {
 
     /// Returns the known kind of that name.
     pub fn known(name: &str) -> Option<Self> {
-        Self::KNOWN
-            .iter()
-            .find(|kind| kind.as_str() == name)
-            .cloned()
+        Some(match name {
+            "op_start" => Self::OpStart,
+            "op_end" => Self::OpEnd,
+            "op_yield" => Self::OpYield,
+            "annotation" => Self::Annotation,
+            "group_start" => Self::GroupStart,
+            "group_end" => Self::GroupEnd,
+            "llm_usage" => Self::LlmUsage,
+            "media_ref" => Self::MediaRef,
+            _ => return None,
+        })
     }
 }
 

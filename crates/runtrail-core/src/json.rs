@@ -127,14 +127,16 @@ impl<'a> Iterator for Fields<'a> {
             scanner.bump();
             scanner.space();
         }
-        let (key_start, key_end) = scanner.string().ok()?;
+        let key_start = scanner.pos();
+        scanner.string().ok()?;
+        let key_end = scanner.pos();
         scanner.space();
         scanner.bump();
         scanner.space();
         let value_start = scanner.pos();
         scanner.value().ok()?;
         self.pos = scanner.pos();
-        let key = RawJson(self.text.get(key_start - 1..=key_end)?).as_str()?;
+        let key = RawJson(self.text.get(key_start..key_end)?).as_str()?;
         Some((key, RawJson(self.text.get(value_start..self.pos)?)))
     }
 }

@@ -89,6 +89,17 @@ impl Text {
         }
     }
 
+    /// Returns a slice that is known to be one: between bytes of ASCII, within the text.
+    #[inline]
+    pub(crate) fn part(&self, (start, end): (usize, usize)) -> Self {
+        debug_assert!(self.as_str().get(start..end).is_some());
+        Self {
+            chunk: Arc::clone(&self.chunk),
+            start: self.start + start as u32,
+            end: self.start + end as u32,
+        }
+    }
+
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
         if self.len() == self.chunk.len() {

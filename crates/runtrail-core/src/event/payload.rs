@@ -163,14 +163,9 @@ pub(crate) fn scan_object(
     }
     loop {
         scanner.space();
-        let key = scanner.string().ok()?;
-        let slot = {
-            let name = scanner.slice(key);
-            if name.contains(&b'\\') {
-                return None;
-            }
-            keys.iter().position(|k| k.as_bytes() == name)
-        };
+        let key = scanner.plain_string()?;
+        let name = scanner.slice(key);
+        let slot = keys.iter().position(|k| k.as_bytes() == name);
         scanner.space();
         scanner.expect(b':', "`:`").ok()?;
         scanner.space();

@@ -24,7 +24,8 @@ pub(crate) struct Scanner<'a> {
     odds: Vec<usize>,
 }
 
-type Scan<T> = Result<T, ScanError>;
+/// Errors are rare, and boxed so that the common answer fits a register.
+type Scan<T> = Result<T, Box<ScanError>>;
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(bytes: &'a [u8], pos: usize, max_depth: usize) -> Self {
@@ -89,6 +90,15 @@ impl<'a> Scanner<'a> {
             .filter(|_| !leading_zero && !more)
     }
 
+    /// Steps over a text if it stands here.
+    #[inline]
+    pub(crate) fn skip(&mut self, text: &[u8]) -> bool {
+        let found = self.bytes[self.pos..].starts_with(text);
+        self.pos += if found { text.len() } else { 0 };
+        found
+    }
+
+    #[inline]
     pub(crate) fn bump(&mut self) {
         self.pos += 1;
     }
@@ -111,11 +121,11 @@ impl<'a> Scanner<'a> {
                 self.pos += 1;
                 Ok(())
             }
-            Some(_) => Err(ScanError::Syntax {
+            Some(_) => Err(Box::new(ScanError::Syntax {
                 at: self.pos,
                 expected,
-            }),
-            None => Err(ScanError::Cut),
+            })),
+            None => Err(Box::new(ScanError::Cut)),
         }
     }
 
@@ -125,8 +135,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Steps over one value that stands `outer` levels deep already.
+    #[inline]
     pub(crate) fn value_inside(&mut self, outer: usize) -> Scan<()> {
-        let mut open = BitStack::within(self.max_depth.saturating_sub(outer));
+        self.space();
+        match self.peek() {
+            Some(b'"') => self.string(),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.any_value(self.max_depth.saturating_sub(outer)),
+        }
+    }
+
+    fn any_value(&mut self, limit: usize) -> Scan<()> {
+        let mut open = BitStack::within(limit);
         loop {
             self.space();
             if !self.scalar_or_open(&mut open)? {
@@ -142,10 +162,10 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn scalar_or_open(&mut self, open: &mut BitStack) -> Scan<bool> {
         match self.peek().ok_or(ScanError::Cut)? {
-            b'"' => self.string().map(|_| true),
+            b'"' => self.string().map(|()| true),
             bracket @ (b'{' | b'[') => {
                 if open.depth >= open.limit {
-                    return Err(ScanError::TooDeep { at: self.pos });
+                    return Err(Box::new(ScanError::TooDeep { at: self.pos }));
                 }
                 self.pos += 1;
                 open.push(bracket == b'{');
@@ -167,10 +187,10 @@ impl<'a> Scanner<'a> {
             b'n' => self.word(b"null").map(|()| true),
             b'N' => self.python_word(b"NaN").map(|()| true),
             b'I' => self.python_word(b"Infinity").map(|()| true),
-            _ => Err(ScanError::Syntax {
+            _ => Err(Box::new(ScanError::Syntax {
                 at: self.pos,
                 expected: "a value",
-            }),
+            })),
         }
     }
 
@@ -200,10 +220,10 @@ impl<'a> Scanner<'a> {
                     } else {
                         "`,` or `]`"
                     };
-                    return Err(ScanError::Syntax {
+                    return Err(Box::new(ScanError::Syntax {
                         at: self.pos,
                         expected,
-                    });
+                    }));
                 }
             }
             open.pop();
@@ -216,59 +236,52 @@ impl<'a> Scanner<'a> {
         self.expect(b':', "`:`")
     }
 
-    /// Steps over a string; gives the range between its quotes.
+    /// Steps over a string.
     #[inline]
-    pub(crate) fn string(&mut self) -> Scan<(usize, usize)> {
+    pub(crate) fn string(&mut self) -> Scan<()> {
         self.expect(b'"', "`\"`")?;
-        let start = self.pos;
         loop {
             self.plain_run();
             match self.bytes.get(self.pos).copied() {
                 Some(b'"') => {
                     self.pos += 1;
-                    return Ok((start, self.pos - 1));
+                    return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
                 Some(_) => {
-                    return Err(ScanError::Syntax {
+                    return Err(Box::new(ScanError::Syntax {
                         at: self.pos,
                         expected: "no control character in a string",
-                    });
+                    }));
                 }
-                None => return Err(ScanError::CutInString),
+                None => return Err(Box::new(ScanError::CutInString)),
             }
         }
     }
 
-    /// Steps over bytes that stand for themselves, eight at a time: a byte is special when it is a
-    /// quote, a backslash or below 0x20, each found by the carry-free "has a zero byte" trick.
+    /// Steps over bytes that stand for themselves.
+    ///
+    /// Most strings end within a few words; what is longer is stepped over in blocks, whose test
+    /// compiles to vector instructions.
     #[inline]
     fn plain_run(&mut self) {
-        const ONES: u64 = 0x0101_0101_0101_0101;
-        const HIGHS: u64 = 0x8080_8080_8080_8080;
         let mut rest = &self.bytes[self.pos..];
-        while let Some((head, tail)) = rest.split_first_chunk::<8>() {
-            let word = u64::from_le_bytes(*head);
-            let quote = word ^ (ONES * 0x22);
-            let slash = word ^ (ONES * 0x5c);
-            let special = (quote.wrapping_sub(ONES) & !quote)
-                | (slash.wrapping_sub(ONES) & !slash)
-                | (word.wrapping_sub(ONES * 0x20) & !word);
-            let marks = special & HIGHS;
-            if marks != 0 {
-                // A borrow can only make a byte after the first special one look special too.
-                self.pos += (marks.trailing_zeros() / 8) as usize;
+        let mut words = 0;
+        while let Some((word, tail)) = rest.split_first_chunk() {
+            if let Some(at) = first_special(*word) {
+                self.pos = self.bytes.len() - rest.len() + at;
                 return;
             }
-            self.pos += 8;
             rest = tail;
-        }
-        for &byte in rest {
-            if byte == b'"' || byte == b'\\' || byte < 0x20 {
-                return;
+            words += 1;
+            if words == 8 {
+                rest = after_plain_blocks(rest);
             }
-            self.pos += 1;
         }
+        let at = rest
+            .iter()
+            .position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20);
+        self.pos = self.bytes.len() - rest.len() + at.unwrap_or(rest.len());
     }
 
     fn escape(&mut self) -> Scan<()> {
@@ -285,10 +298,10 @@ impl<'a> Scanner<'a> {
                 }
             }
             _ => {
-                return Err(ScanError::Syntax {
+                return Err(Box::new(ScanError::Syntax {
                     at,
                     expected: "a JSON escape",
-                });
+                }));
             }
         }
         Ok(())
@@ -329,7 +342,7 @@ impl<'a> Scanner<'a> {
         match self.peek() {
             Some(b'0') => self.pos += 1,
             Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(self.missing_digit()),
+            _ => return Err(Box::new(self.missing_digit())),
         }
         if self.peek() == Some(b'.') {
             self.pos += 1;
@@ -353,7 +366,7 @@ impl<'a> Scanner<'a> {
 
     fn some_digits(&mut self) -> Scan<()> {
         if !matches!(self.peek(), Some(b'0'..=b'9')) {
-            return Err(self.missing_digit());
+            return Err(Box::new(self.missing_digit()));
         }
         self.digits();
         Ok(())
@@ -375,12 +388,12 @@ impl<'a> Scanner<'a> {
             self.pos += word.len();
             Ok(())
         } else if word.starts_with(rest) {
-            Err(ScanError::Cut)
+            Err(Box::new(ScanError::Cut))
         } else {
-            Err(ScanError::Syntax {
+            Err(Box::new(ScanError::Syntax {
                 at: self.pos,
                 expected: "a value",
-            })
+            }))
         }
     }
 
@@ -390,6 +403,36 @@ impl<'a> Scanner<'a> {
         self.note_odd(at);
         Ok(())
     }
+}
+
+/// Finds the first byte that does not stand for itself: a quote, a backslash or below 0x20, each by
+/// the carry-free "has a zero byte" trick.
+#[inline]
+fn first_special(bytes: [u8; 8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGHS: u64 = 0x8080_8080_8080_8080;
+    let word = u64::from_le_bytes(bytes);
+    let quote = word ^ (ONES * 0x22);
+    let slash = word ^ (ONES * 0x5c);
+    let special = (quote.wrapping_sub(ONES) & !quote)
+        | (slash.wrapping_sub(ONES) & !slash)
+        | (word.wrapping_sub(ONES * 0x20) & !word);
+    // A borrow can only make a byte after the first special one look special too.
+    let marks = special & HIGHS;
+    (marks != 0).then(|| (marks.trailing_zeros() / 8) as usize)
+}
+
+/// Steps over blocks in which every byte stands for itself.
+fn after_plain_blocks(mut rest: &[u8]) -> &[u8] {
+    // Each part is zero for one sort of special byte alone, so the least over a block says whether
+    // there is one. Written this way it compiles to vector instructions.
+    let least = |least: u8, &byte: &u8| least.min(byte ^ b'"').min(byte ^ b'\\').min(byte & 0xe0);
+    while let Some((block, tail)) = rest.split_first_chunk::<64>()
+        && block.iter().fold(u8::MAX, least) != 0
+    {
+        rest = tail;
+    }
+    rest
 }
 
 /// Which of the open brackets are objects, one bit each.
@@ -434,7 +477,10 @@ mod tests {
 
     fn scan(text: &str) -> Result<usize, ScanError> {
         let mut scanner = Scanner::new(text.as_bytes(), 0, 128);
-        scanner.value().map(|()| scanner.pos())
+        scanner
+            .value()
+            .map(|()| scanner.pos())
+            .map_err(|error| *error)
     }
 
     #[test]
