@@ -55,6 +55,7 @@ pub mod id;
 pub mod json;
 pub mod name;
 pub mod printable;
+pub mod process;
 pub mod schema;
 pub mod span;
 pub mod text;
