@@ -33,8 +33,8 @@ pub struct FoldLimits {
     /// Bytes of content (inputs, notes, last items) held for the open spans of a run; what comes
     /// on top is left out of its span and counted in [`SpanRecord::content_dropped`].
     pub max_held_bytes: usize,
-    /// Whether spans carry content at all. Without it inputs, outputs, notes, metadata, items and
-    /// media are left out of every span, and are not counted as left out.
+    /// Whether spans carry content at all. Without it inputs, outputs, notes, metadata, items, media
+    /// and single calls are left out of every span, and are not counted as left out.
     pub content: bool,
 }
 

@@ -5,8 +5,8 @@
 //! span_id  = first  8 bytes of BLAKE3 derive-key "runtrail otlp span_id v1"
 //!            over lp(namespace) lp(request_id) lp(tag) lp(part)…
 //! ```
-//! `lp(x)` is the length of `x` as 8 little-endian bytes, then `x`. Parts are text, but for an
-//! occurrence, which is 8 little-endian bytes. An id that would be all zero ends in 1 instead,
+//! `lp(x)` is the length of `x` as 8 little-endian bytes, then `x`. Parts are text, but for
+//! occurrences and indexes, which are 8 little-endian bytes. An id that would be all zero ends in 1 instead,
 //! since OpenTelemetry reads zero as "no id".
 
 use std::fmt;
@@ -68,13 +68,16 @@ impl SpanIds {
 
     /// Returns the id of an op: the `occurrence`-th, from 0, of its name and path.
     pub fn op(&self, op_name: &str, ctx: &Ctx, occurrence: u64) -> SpanId {
-        let occurrence = occurrence.to_le_bytes();
         let mut hasher = self.tagged("op");
-        push_part(&mut hasher, op_name.as_bytes());
-        for segment in ctx.segments() {
-            push_part(&mut hasher, segment.as_bytes());
-        }
-        push_part(&mut hasher, &occurrence);
+        push_op(&mut hasher, op_name, ctx, occurrence);
+        SpanId(head(&hasher))
+    }
+
+    /// Returns the id of an op's call of an LLM: its `index`-th, from 0.
+    pub fn llm(&self, op_name: &str, ctx: &Ctx, occurrence: u64, index: u64) -> SpanId {
+        let mut hasher = self.tagged("llm");
+        push_op(&mut hasher, op_name, ctx, occurrence);
+        push_part(&mut hasher, &index.to_le_bytes());
         SpanId(head(&hasher))
     }
 
@@ -96,6 +99,14 @@ impl SpanIds {
         push_part(&mut hasher, tag.as_bytes());
         hasher
     }
+}
+
+fn push_op(hasher: &mut blake3::Hasher, op_name: &str, ctx: &Ctx, occurrence: u64) {
+    push_part(hasher, op_name.as_bytes());
+    for segment in ctx.segments() {
+        push_part(hasher, segment.as_bytes());
+    }
+    push_part(hasher, &occurrence.to_le_bytes());
 }
 
 fn push_part(hasher: &mut blake3::Hasher, part: &[u8]) {
@@ -156,6 +167,11 @@ mod tests {
             "93c00c256fbd0844"
         );
         assert_eq!(ids.group("turn-0", 0).to_string(), "aaf93c22a50863da");
+        assert_eq!(
+            ids.llm("main.fetch", &Ctx::new(["main", "[0]"]), 0, 1)
+                .to_string(),
+            "cc5e0847138d50c4"
+        );
     }
 
     #[test]

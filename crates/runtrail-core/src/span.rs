@@ -1,5 +1,7 @@
 //! What the fold hands out: closed ops and groups, and the summary of a run.
 
+use std::collections::VecDeque;
+
 use crate::event::{Ctx, Status};
 use crate::id::SpanId;
 use crate::text::Text;
@@ -40,6 +42,9 @@ pub struct SpanRecord {
     pub yields: Yields,
     /// The LLM usage reported for an op, or of everything inside a group.
     pub usage: Usage,
+    /// The calls that make up an op's usage, in order, as far as
+    /// [`FoldLimits`](crate::fold::FoldLimits) let them be kept; the sum in `usage` has all of them.
+    pub llm_calls: Vec<LlmCall>,
     /// Ops that ended inside a group; 0 for an op.
     pub ops: u64,
     /// Those of them that ended with an error.
@@ -196,6 +201,67 @@ pub struct Yields {
     pub last_at: Option<Timestamp>,
     /// The last item, as JSON text.
     pub last_value: Option<Text>,
+    /// When each came: the first [`YIELDS_AT_AN_END`] and the last as many, in order.
+    pub moments: YieldMoments,
+}
+
+/// How many yields of an op are remembered one by one, from its beginning and from its end.
+pub const YIELDS_AT_AN_END: usize = 64;
+
+/// The yields that are remembered one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct YieldMoments {
+    first: Vec<YieldMoment>,
+    last: VecDeque<YieldMoment>,
+}
+
+impl YieldMoments {
+    /// Adds the next yield; one between the first and the last ones is forgotten.
+    pub fn push(&mut self, moment: YieldMoment) {
+        if self.first.len() < YIELDS_AT_AN_END {
+            self.first.push(moment);
+            return;
+        }
+        if self.last.len() == YIELDS_AT_AN_END {
+            self.last.pop_front();
+        }
+        self.last.push_back(moment);
+    }
+
+    /// Returns those that are remembered, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = YieldMoment> + '_ {
+        let at = |index: usize| match self.first.get(index) {
+            Some(moment) => *moment,
+            None => self.last[index - self.first.len()],
+        };
+        (0..self.first.len() + self.last.len()).map(at)
+    }
+}
+
+/// One yield.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct YieldMoment {
+    /// The item's absolute index.
+    pub index: Option<i64>,
+    /// When it came.
+    pub at: Timestamp,
+}
+
+/// One call of an LLM, as an op reported it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LlmCall {
+    /// When it was reported: a call's own beginning is not known.
+    pub at: Timestamp,
+    /// The model.
+    pub model: Option<Text>,
+    /// Tokens sent.
+    pub prompt_tokens: Option<i64>,
+    /// Tokens received.
+    pub completion_tokens: Option<i64>,
+    /// Tokens in all.
+    pub total_tokens: Option<i64>,
+    /// Cost in US dollars.
+    pub cost_usd: Option<f64>,
 }
 
 /// A note on an op.
@@ -218,6 +284,8 @@ pub struct Media {
     pub mime: Option<Text>,
     /// The size in bytes.
     pub size_bytes: Option<i64>,
+    /// When it was referred to.
+    pub at: Timestamp,
 }
 
 /// LLM usage, summed. A figure that no call reported is `None`, never 0.
@@ -365,6 +433,8 @@ pub struct RunSummary {
     pub truncated_groups: u64,
     /// The LLM usage of the run.
     pub usage: Usage,
+    /// The calls among them that belong to no op, in order, as far as they were kept.
+    pub stray_calls: Vec<LlmCall>,
     /// What does not add up.
     pub anomalies: Anomalies,
     /// Notes on the run itself, made while no group was open, as one JSON object.

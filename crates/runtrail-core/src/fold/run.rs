@@ -10,7 +10,9 @@ use crate::event::Status;
 use crate::event::{Annotation, EventKind, LlmUsage, MediaRef, OpYield, TraceEvent, View};
 use crate::id::{SpanId, SpanIds};
 use crate::json::RawJson;
-use crate::span::{Anomalies, GroupRef, Media, Note, RunSummary, SpanRecord, Usage};
+use crate::span::{
+    Anomalies, GroupRef, LlmCall, Media, Note, RunSummary, SpanRecord, Usage, YieldMoment,
+};
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -78,6 +80,7 @@ pub(super) struct RunFold {
     metadata: Metadata,
     counts: Counts,
     usage: Usage,
+    stray_calls: Vec<LlmCall>,
     anomalies: Anomalies,
     times: Option<(Timestamp, Timestamp)>,
     last: Option<TraceEvent>,
@@ -101,6 +104,7 @@ impl RunFold {
             metadata: Metadata::default(),
             counts: Counts::default(),
             usage: Usage::default(),
+            stray_calls: Vec::new(),
             anomalies: Anomalies::default(),
             times: None,
             last: None,
@@ -164,6 +168,7 @@ impl RunFold {
             truncated_ops: counts.truncated_ops,
             truncated_groups: counts.truncated_groups,
             usage: self.usage,
+            stray_calls: self.stray_calls,
             anomalies: self.anomalies,
             metadata: self.metadata.into_json(),
         })
@@ -247,6 +252,12 @@ impl RunFold {
         }
         yields.first_at.get_or_insert(event.timestamp);
         yields.last_at = Some(event.timestamp);
+        if self.limits.content {
+            yields.moments.push(YieldMoment {
+                index: view.idx.and_then(RawJson::as_i64),
+                at: event.timestamp,
+            });
+        }
         if let Some(old) = yields.last_value.take() {
             open.held -= old.len();
             self.held.release(old.len());
@@ -323,12 +334,26 @@ impl RunFold {
         let owner = self.owner(event);
         let group = match owner {
             Some(index) => {
-                if let Some(open) = self.open_mut(index) {
+                if let Some(open) = self.slots[index].open.as_deref_mut() {
                     open.record.usage.add(&call);
+                    if self.limits.content
+                        && self
+                            .held
+                            .take(size_of::<LlmCall>(), &mut open.record.content_dropped)
+                    {
+                        open.held += size_of::<LlmCall>();
+                        open.record.llm_calls.push(one_call(&call, event.timestamp));
+                    }
                 }
                 self.slots[index].group
             }
-            None => self.open_groups.last().copied(),
+            None => {
+                let mut dropped = 0;
+                if self.limits.content && self.held.take(size_of::<LlmCall>(), &mut dropped) {
+                    self.stray_calls.push(one_call(&call, event.timestamp));
+                }
+                self.open_groups.last().copied()
+            }
         };
         self.for_open_groups(group, |record| record.usage.add(&call));
         self.usage.add(&call);
@@ -354,6 +379,7 @@ impl RunFold {
             handle,
             mime,
             size_bytes: view.size_bytes.and_then(RawJson::as_i64),
+            at: event.timestamp,
         });
     }
 
@@ -379,6 +405,17 @@ impl RunFold {
             name,
             span_id: self.slots[index].span_id,
         })
+    }
+}
+
+fn one_call(call: &Usage, at: Timestamp) -> LlmCall {
+    LlmCall {
+        at,
+        model: call.models.first().cloned(),
+        prompt_tokens: call.prompt_tokens,
+        completion_tokens: call.completion_tokens,
+        total_tokens: call.total_tokens,
+        cost_usd: call.cost_usd,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use runtrail_core::event::{EventKind, TraceEvent};
 use runtrail_core::fold::{Fold, FoldLimits};
-use runtrail_core::span::MissingEnd;
+use runtrail_core::span::{LlmCall, MissingEnd, YieldMoments};
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
 use runtrail_testkit::run::RunBuilder;
 use runtrail_testkit::strategies;
@@ -111,8 +111,11 @@ proptest! {
             span.metadata = None;
             span.media.clear();
             span.yields.last_value = None;
+            span.yields.moments = YieldMoments::default();
+            span.llm_calls.clear();
         }
         wanted.summary.metadata = None;
+        wanted.summary.stray_calls.clear();
         prop_assert_eq!(FoldedRun { spans, summary }, wanted);
     }
 }
@@ -142,4 +145,53 @@ fn closing_out_of_turn_is_no_slower() {
         started.is_sorted(),
         "they closed in the order of their starts"
     );
+}
+
+#[test]
+fn calls_and_yields_are_kept_one_by_one_within_bounds() {
+    let mut run = RunBuilder::new("r");
+    let usage = |tokens: u64| format!(r#"{{"model":"m","prompt_tokens":{tokens}}}"#);
+    run.push("llm_usage", None, &[], &usage(7));
+    run.push("op_start", Some("a"), &["main"], "{}");
+    for index in 0..200 {
+        let payload = format!(r#"{{"idx":{index},"yielded":0}}"#);
+        run.push("op_yield", Some("a"), &["main"], &payload);
+    }
+    run.push("llm_usage", Some("a"), &["main"], &usage(1));
+    run.push("llm_usage", Some("a"), &["main"], &usage(2));
+    run.push("op_end", Some("a"), &["main"], "{}");
+    let events = run.into_events();
+    let run = folded(&events);
+    let op = &run.spans[0];
+    let tokens = |calls: &[LlmCall]| {
+        calls
+            .iter()
+            .map(|call| call.prompt_tokens)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(tokens(&op.llm_calls), [Some(1), Some(2)]);
+    assert_eq!(tokens(&run.summary.stray_calls), [Some(7)]);
+    let moments: Vec<_> = op
+        .yields
+        .moments
+        .iter()
+        .filter_map(|moment| moment.index)
+        .collect();
+    assert_eq!(moments, (0..64).chain(136..200).collect::<Vec<_>>());
+
+    // A call has no room beside the yielded items; its figures are in the sum all the same.
+    let mut fold = Fold::new(
+        "",
+        FoldLimits {
+            max_held_bytes: 8,
+            ..FoldLimits::default()
+        },
+    );
+    let mut spans = Vec::new();
+    events.iter().for_each(|event| fold.push(event, &mut spans));
+    assert_eq!(
+        (spans[0].llm_calls.len(), spans[0].usage.prompt_tokens),
+        (0, Some(3))
+    );
+    assert!(spans[0].content_dropped > 0);
 }

@@ -265,6 +265,7 @@ impl RunFold {
             error: None,
             yields: Yields::default(),
             usage: Usage::default(),
+            llm_calls: Vec::new(),
             ops: 0,
             errors: 0,
             inputs: None,
