@@ -1,0 +1,180 @@
+//! What a span or a run is in OpenTelemetry: the mapping, without any sending.
+
+mod attrs;
+mod content;
+mod group;
+mod kind;
+mod llm;
+mod note;
+mod op;
+mod overlay;
+mod run;
+mod settings;
+mod shrink;
+mod status;
+mod time;
+mod trace;
+
+use std::collections::HashMap;
+
+use runtrail_core::id::{SpanIds, TraceId};
+use runtrail_core::span::{Parent, RunSummary, SpanName, SpanRecord};
+use runtrail_core::text::Text;
+use runtrail_otlp_wire::model::Span;
+
+pub use settings::{Content, MapLimits, MapSettings, Overlay};
+pub(crate) use shrink::shrink;
+pub use trace::{TraceContext, TraceParentError};
+
+use run::WorkflowName;
+use trace::Parents;
+
+/// Turns what the fold hands out into OpenTelemetry spans.
+///
+/// The same run always gives the same spans with the same ids, in whatever batches it comes.
+///
+/// ```
+/// use runtrail_otlp::map::{MapSettings, Mapper};
+/// use runtrail_testkit::{fold::fold_runs, run::RunBuilder};
+///
+/// let mut run = RunBuilder::new("r1");
+/// run.push("op_start", Some("main.plan"), &["main"], "{}");
+/// run.push("llm_usage", Some("main.plan"), &["main"], r#"{"model":"m","prompt_tokens":3}"#);
+/// run.push("op_end", Some("main.plan"), &["main"], r#"{"status":"ok"}"#);
+/// let run = fold_runs(&run.into_events()).remove(0);
+///
+/// let mut mapper = Mapper::new(MapSettings::default());
+/// let mut names = Vec::new();
+/// mapper.span(&run.spans[0], |span| names.push(span.name.to_string()));
+/// mapper.run(&run.summary, |span| names.push(span.name.to_string()));
+/// assert_eq!(names, ["chat m", "invoke_workflow main"]);
+/// ```
+#[derive(Debug)]
+pub struct Mapper {
+    settings: MapSettings,
+    parents: Parents,
+    runs: HashMap<Text, RunState>,
+}
+
+/// What is known of a run while its spans come.
+#[derive(Debug)]
+struct RunState {
+    trace_id: [u8; 16],
+    root_id: [u8; 8],
+    parent: Option<TraceContext>,
+    name: WorkflowName,
+}
+
+/// What the spans of a run have in common.
+#[derive(Debug, Clone, Copy)]
+struct Place<'a> {
+    settings: &'a MapSettings,
+    trace_id: [u8; 16],
+    root_id: [u8; 8],
+}
+
+impl Mapper {
+    /// Makes a mapper.
+    pub fn new(settings: MapSettings) -> Self {
+        Self {
+            settings,
+            parents: Parents::default(),
+            runs: HashMap::new(),
+        }
+    }
+
+    /// Sets which runs are part of a trace that began elsewhere: their root hangs below the span
+    /// that is named, and all of their spans are in its trace.
+    ///
+    /// It is asked once a run, before the run's first span.
+    pub fn parents(
+        mut self,
+        parent_of: impl Fn(&str) -> Option<TraceContext> + Send + Sync + 'static,
+    ) -> Self {
+        self.parents = Parents::new(parent_of);
+        self
+    }
+
+    /// Returns what the mapping goes by.
+    pub fn settings(&self) -> &MapSettings {
+        &self.settings
+    }
+
+    /// Maps an op or a group: hands out its own span, then a span for each of several calls.
+    pub fn span(&mut self, record: &SpanRecord, mut out: impl FnMut(Span<'_>)) {
+        let place = self.enter(&record.request_id, Some(record));
+        match &record.name {
+            SpanName::Op {
+                op_name,
+                ctx,
+                occurrence,
+            } => {
+                op::map(&place, record, (op_name, ctx, *occurrence), &mut out);
+            }
+            SpanName::Group { name, occurrence } => {
+                out(group::map(&place, record, name, *occurrence));
+            }
+        }
+    }
+
+    /// Maps a run that ended: hands out its root, then a span for each call that belongs to no op.
+    pub fn run(&mut self, summary: &RunSummary, mut out: impl FnMut(Span<'_>)) {
+        self.enter(&summary.request_id, None);
+        let state = self.runs.remove(&summary.request_id);
+        let (parent, name) = state.map_or_else(Default::default, |s| (s.parent, s.name));
+        let place = self.place(&summary.request_id, parent);
+        out(run::map(&place, summary, parent, &name));
+        llm::stray(&place, summary, &mut out);
+    }
+
+    /// How many runs have begun and not ended.
+    pub fn open_runs(&self) -> usize {
+        self.runs.len()
+    }
+
+    fn enter(&mut self, request_id: &Text, record: Option<&SpanRecord>) -> Place<'_> {
+        if !self.runs.contains_key(request_id) && self.runs.len() < self.settings.limits.open_runs {
+            let parent = self.parents.of(request_id);
+            let place = self.place(request_id, parent);
+            let state = RunState {
+                trace_id: place.trace_id,
+                root_id: place.root_id,
+                parent,
+                name: WorkflowName::default(),
+            };
+            self.runs.insert(request_id.detached(), state);
+        }
+        let Some(state) = self.runs.get_mut(request_id) else {
+            return self.place(request_id, self.parents.of(request_id));
+        };
+        if let Some(record) = record {
+            state.name.see(record);
+        }
+        Place {
+            settings: &self.settings,
+            trace_id: state.trace_id,
+            root_id: state.root_id,
+        }
+    }
+
+    fn place(&self, request_id: &str, parent: Option<TraceContext>) -> Place<'_> {
+        let namespace = &self.settings.namespace;
+        Place {
+            settings: &self.settings,
+            trace_id: parent.map_or_else(
+                || TraceId::of_run(namespace, request_id).to_bytes(),
+                |parent| parent.trace_id,
+            ),
+            root_id: SpanIds::of_run(namespace, request_id).run().to_bytes(),
+        }
+    }
+}
+
+impl Place<'_> {
+    fn parent_of(&self, record: &SpanRecord) -> [u8; 8] {
+        match record.parent {
+            Parent::Run => self.root_id,
+            Parent::Op(id) | Parent::Group(id) => id.to_bytes(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Runs: the root of each trace.
+
+use std::borrow::Cow;
+
+use runtrail_core::event::Status;
+use runtrail_core::id::{SpanIds, TraceId};
+use runtrail_core::json::RawJson;
+use runtrail_core::span::{RunSummary, SpanName, SpanRecord};
+use runtrail_core::text::Text;
+use runtrail_otlp_wire::model::{Attr, Link, Span, kind};
+
+use super::attrs::Attrs;
+use super::kind::Kind;
+use super::{Place, TraceContext, llm, note, overlay, status, time};
+use crate::names::{self, gen_ai, link, openinference, otel, runtrail, span_type};
+
+/// The first part of the dotted names of a run's ops, as far as they agree.
+#[derive(Debug, Default)]
+pub(super) struct WorkflowName {
+    common: Option<Text>,
+    differs: bool,
+}
+
+impl WorkflowName {
+    /// Looks at a span of the run.
+    pub(super) fn see(&mut self, record: &SpanRecord) {
+        let SpanName::Op { op_name, .. } = &record.name else {
+            return;
+        };
+        if self.differs {
+            return;
+        }
+        let first = op_name.split_once('.').map(|(first, _)| first);
+        match (&self.common, first.filter(|first| !first.is_empty())) {
+            (Some(common), Some(first)) if **common == *first => {}
+            (None, Some(first)) => self.common = Some(Text::new(first)),
+            _ => self.differs = true,
+        }
+    }
+
+    fn get(&self) -> Option<&str> {
+        self.common.as_deref().filter(|_| !self.differs)
+    }
+}
+
+/// Maps a run.
+pub(super) fn map<'a>(
+    place: &Place<'_>,
+    run: &'a RunSummary,
+    parent: Option<TraceContext>,
+    name: &'a WorkflowName,
+) -> Span<'a> {
+    let settings = place.settings;
+    let metadata = run.metadata.as_deref().and_then(RawJson::parse);
+    let noted = metadata.and_then(|notes| notes.get(names::note::WORKFLOW)?.as_str());
+    let workflow = noted.or_else(|| name.get().map(Cow::Borrowed));
+    let mut attrs = Attrs::new(settings.limits);
+    attrs.push(runtrail::SPAN_TYPE, span_type::RUN);
+    attrs.push(runtrail::RUN_ID, &*run.request_id);
+    attrs.push(runtrail::MAPPING_VERSION, names::MAPPING_VERSION);
+    attrs.push(gen_ai::OPERATION, gen_ai::INVOKE_WORKFLOW);
+    attrs.push_some(gen_ai::WORKFLOW, workflow.clone());
+    attrs.push(openinference::KIND, Kind::Chain.as_str());
+    status::describe(run.status, &mut attrs);
+    if run.status == Status::Error {
+        attrs.push(otel::ERROR_TYPE, otel::ERROR_OTHER);
+    }
+    describe_counts(run, &mut attrs);
+    llm::describe_sum(&run.usage, &mut attrs);
+    overlay::root(settings, name.get(), &mut attrs);
+    note::set_metadata(run.metadata.as_deref(), &mut attrs);
+    let (attributes, dropped_attributes_count) = attrs.finish();
+    let (links, dropped_links_count) = links(place, metadata, parent);
+    let start_nanos = time::nanos(run.started_at);
+    let failed = match run.errors {
+        1 => "1 op failed",
+        _ => "several ops failed",
+    };
+    Span {
+        trace_id: place.trace_id,
+        span_id: run.span_id.to_bytes(),
+        parent_span_id: parent.map(|parent| parent.span_id),
+        name: match workflow {
+            Some(workflow) => format!("{} {workflow}", gen_ai::INVOKE_WORKFLOW).into(),
+            None => gen_ai::INVOKE_WORKFLOW.into(),
+        },
+        kind: kind::INTERNAL,
+        start_nanos,
+        end_nanos: time::nanos(run.ended_at).max(start_nanos),
+        attributes,
+        dropped_attributes_count,
+        links,
+        dropped_links_count,
+        status: status::of(run.status, failed, &settings.limits),
+        ..Span::default()
+    }
+}
+
+fn describe_counts(run: &RunSummary, attrs: &mut Attrs<'_>) {
+    attrs.push(runtrail::EVENTS, run.events);
+    attrs.push(runtrail::OPS, run.ops);
+    attrs.push(runtrail::ERRORS, run.errors);
+    attrs.push(runtrail::GROUPS, run.groups);
+    if run.truncated_ops > 0 {
+        attrs.push(runtrail::TRUNCATED_OPS, run.truncated_ops);
+    }
+    if run.truncated_groups > 0 {
+        attrs.push(runtrail::TRUNCATED_GROUPS, run.truncated_groups);
+    }
+    for (kind, count) in run.anomalies.by_kind() {
+        if count > 0 {
+            attrs.set(format!("{}.{kind}", runtrail::ANOMALIES), count.into());
+        }
+    }
+}
+
+/// Links to the span that the run was started in, and to the runs that triggered it.
+fn links(
+    place: &Place<'_>,
+    metadata: Option<RawJson<'_>>,
+    parent: Option<TraceContext>,
+) -> (Vec<Link<'static>>, u32) {
+    let noted = |key| metadata.and_then(|notes| notes.get(key));
+    let started_in = noted(names::note::TRACEPARENT)
+        .and_then(RawJson::as_str)
+        .and_then(|text| TraceContext::parse(&text).ok())
+        .filter(|context| Some(*context) != parent)
+        .map(|context| one_link(context, link::TRACEPARENT));
+    let namespace = &place.settings.namespace;
+    let triggers = noted(names::note::TRIGGERED_BY)
+        .map(run_ids)
+        .unwrap_or_default();
+    let triggers = triggers.iter().map(|run| {
+        let context = TraceContext {
+            trace_id: TraceId::of_run(namespace, run).to_bytes(),
+            span_id: SpanIds::of_run(namespace, run).run().to_bytes(),
+        };
+        one_link(context, link::TRIGGER)
+    });
+    let mut links: Vec<_> = started_in.into_iter().chain(triggers).collect();
+    let over = links.len().saturating_sub(place.settings.limits.links);
+    links.truncate(place.settings.limits.links);
+    (links, over as u32)
+}
+
+fn one_link(context: TraceContext, meaning: &'static str) -> Link<'static> {
+    Link {
+        trace_id: context.trace_id,
+        span_id: context.span_id,
+        attributes: vec![Attr::new(runtrail::LINK, meaning)],
+        ..Link::default()
+    }
+}
+
+/// One id, or a list of them.
+fn run_ids(value: RawJson<'_>) -> Vec<String> {
+    if let Some(one) = value.as_str() {
+        return vec![one.into_owned()];
+    }
+    serde_json::from_str(value.text()).unwrap_or_default()
+}

@@ -1,0 +1,179 @@
+//! Which spans go together: a run's in one request where they fit.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use runtrail_core::span::{RunSummary, SpanRecord};
+use runtrail_core::text::Text;
+
+use super::Piece;
+use crate::map::Mapper;
+
+/// How much goes together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CollectLimits {
+    /// Bytes of spans in a piece.
+    pub(crate) bytes: usize,
+    /// Spans in a piece.
+    pub(crate) spans: usize,
+    /// Bytes held of runs that have not ended.
+    pub(crate) held: usize,
+    /// How long something is held; `None` for until it is full or over.
+    pub(crate) hold: Option<Duration>,
+}
+
+/// Maps what the fold hands out and collects it into pieces.
+#[derive(Debug)]
+pub(crate) struct Collector {
+    mapper: Mapper,
+    limits: CollectLimits,
+    runs: HashMap<Text, Held>,
+    held: usize,
+    /// Of runs that ended; the next piece.
+    ready: Held,
+    mapped: u64,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    piece: Piece,
+    since: Option<Instant>,
+}
+
+/// How short values are made in a span that is too large for a request, one after the other.
+pub(crate) const HARDER_CUTS: [usize; 2] = [4096, 256];
+
+impl Collector {
+    pub(crate) fn new(mapper: Mapper, limits: CollectLimits) -> Self {
+        Self {
+            mapper,
+            limits,
+            runs: HashMap::new(),
+            held: 0,
+            ready: Held::default(),
+            mapped: 0,
+        }
+    }
+
+    /// Returns how many spans were mapped.
+    pub(crate) fn mapped(&self) -> u64 {
+        self.mapped
+    }
+
+    /// Takes a span of a run that goes on; appends the pieces that are full.
+    pub(crate) fn span(&mut self, record: &SpanRecord, now: Instant, full: &mut Vec<Piece>) {
+        let mut run = match self.runs.remove(&record.request_id) {
+            Some(run) => {
+                self.held -= run.piece.bytes();
+                run
+            }
+            None => Held::default(),
+        };
+        let (limits, mapped) = (self.limits, &mut self.mapped);
+        self.mapper.span(record, |span| {
+            *mapped += 1;
+            run.piece.push(&span);
+            keep_within(&mut run.piece, limits, full);
+        });
+        if run.piece.is_empty() {
+            return;
+        }
+        run.since.get_or_insert(now);
+        self.held += run.piece.bytes();
+        self.runs.insert(record.request_id.detached(), run);
+        if self.held > self.limits.held {
+            self.release_all(now, full);
+        }
+    }
+
+    /// Takes the end of a run; appends the pieces that are full.
+    pub(crate) fn run(&mut self, summary: &RunSummary, now: Instant, full: &mut Vec<Piece>) {
+        let mut run = self.runs.remove(&summary.request_id).unwrap_or_default();
+        self.held -= run.piece.bytes();
+        let (limits, mapped) = (self.limits, &mut self.mapped);
+        self.mapper.run(summary, |span| {
+            *mapped += 1;
+            run.piece.push(&span);
+            keep_within(&mut run.piece, limits, full);
+        });
+        self.ready_with(&run.piece, now, full);
+    }
+
+    /// Appends what has waited long enough.
+    pub(crate) fn overdue(&mut self, now: Instant, full: &mut Vec<Piece>) {
+        let Some(hold) = self.limits.hold else { return };
+        let is_old = |held: &Held| {
+            held.since
+                .is_some_and(|since| now.saturating_duration_since(since) >= hold)
+        };
+        let old: Vec<_> = self.runs.extract_if(|_, run| is_old(run)).collect();
+        for (_, run) in old {
+            self.held -= run.piece.bytes();
+            self.ready_with(&run.piece, now, full);
+        }
+        if is_old(&self.ready) {
+            full.push(std::mem::take(&mut self.ready).piece);
+        }
+    }
+
+    /// Appends everything, also of runs that go on.
+    pub(crate) fn drain(&mut self, now: Instant, full: &mut Vec<Piece>) {
+        self.release_all(now, full);
+        self.take_ready(full);
+    }
+
+    /// Appends what is there of runs that ended.
+    pub(crate) fn take_ready(&mut self, full: &mut Vec<Piece>) {
+        if !self.ready.piece.is_empty() {
+            full.push(std::mem::take(&mut self.ready).piece);
+        }
+    }
+
+    fn release_all(&mut self, now: Instant, full: &mut Vec<Piece>) {
+        let mut runs: Vec<_> = std::mem::take(&mut self.runs).into_iter().collect();
+        self.held = 0;
+        // In an order that does not depend on how the map is seeded.
+        runs.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (_, run) in runs {
+            self.ready_with(&run.piece, now, full);
+        }
+    }
+
+    fn ready_with(&mut self, piece: &Piece, now: Instant, full: &mut Vec<Piece>) {
+        if piece.is_empty() {
+            return;
+        }
+        let ready = &mut self.ready.piece;
+        if ready.bytes() + piece.bytes() > self.limits.bytes
+            || ready.spans() + piece.spans() > self.limits.spans
+        {
+            self.take_ready(full);
+        }
+        self.ready.piece.append(piece);
+        self.ready.since.get_or_insert(now);
+        if self.ready.piece.spans() >= self.limits.spans {
+            self.take_ready(full);
+        }
+    }
+}
+
+/// Cuts a piece that its last span made too large.
+fn keep_within(piece: &mut Piece, limits: CollectLimits, full: &mut Vec<Piece>) {
+    if piece.bytes() <= limits.bytes && piece.spans() <= limits.spans {
+        return;
+    }
+    let Some(mut last) = piece.pop() else { return };
+    for max in HARDER_CUTS {
+        if last.bytes() > limits.bytes {
+            last = last.shrunk(0, max).unwrap_or(last);
+        }
+    }
+    if piece.bytes() + last.bytes() > limits.bytes || piece.spans() >= limits.spans {
+        if !piece.is_empty() {
+            full.push(std::mem::take(piece));
+        }
+        *piece = last;
+    } else {
+        piece.append(&last);
+    }
+}
