@@ -65,7 +65,10 @@ impl<E: opentelemetry_sdk::trace::SpanExporter + std::fmt::Debug> SdkBridge<E> {
         Ok(Self {
             exporter,
             mapper: Mapper::new(mapping),
-            runtime: tokio::runtime::Builder::new_current_thread()
+            // A worker drives sockets and timers, so that this thread can wait without being inside the
+            // runtime: exporters with a blocking client refuse to work in there.
+            runtime: tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
                 .enable_all()
                 .build()?,
             scope: scope.build(),
@@ -86,7 +89,10 @@ impl<E: opentelemetry_sdk::trace::SpanExporter + std::fmt::Debug> SdkBridge<E> {
 
     fn hand_over(&mut self, spans: Vec<SpanData>) -> Result<(), ExportError> {
         let count = spans.len() as u64;
-        let result = self.runtime.block_on(self.exporter.export(spans));
+        let result = {
+            let _inside = self.runtime.enter();
+            futures_executor::block_on(self.exporter.export(spans))
+        };
         self.report.update(|counts| {
             counts.requests += 1;
             counts.spans += count;

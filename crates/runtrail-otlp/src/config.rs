@@ -39,7 +39,7 @@ pub enum Compression {
 }
 
 /// What was said in code.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct InCode {
     pub(crate) endpoint: Option<String>,
     pub(crate) traces_endpoint: Option<String>,

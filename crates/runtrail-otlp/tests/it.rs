@@ -2,7 +2,19 @@
 
 #[cfg(test)]
 mod it {
+    #[cfg(feature = "sdk")]
+    mod bridge;
     mod conformance;
+    mod faults;
+    mod golden;
+    #[cfg(feature = "grpc")]
+    mod grpc;
+    mod hosts;
+    mod letters;
+    mod rows;
+    mod settings;
+    mod streams;
+    mod support;
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`run`]: a run's events made by hand, one call each.
 //! - [`fold`] and [`tree`]: the spans of a stream, and a run's spans as indented text.
 //! - [`capture`]: exporters that keep what they are handed.
+//! - `otlp` (feature `otlp`): a receiver of spans with scripted answers.
 //! - [`golden`]: recorded runs, and files to compare output with.
 //!
 //! ```
@@ -32,6 +33,8 @@ pub mod conformance;
 
 pub mod fold;
 pub mod golden;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod run;
 pub mod strategies;
 pub mod tree;

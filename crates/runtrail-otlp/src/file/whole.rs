@@ -1,6 +1,6 @@
 //! A file that is seen whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -17,16 +17,24 @@ impl WholeFile {
     pub(super) fn begin(place: &Path) -> io::Result<Self> {
         let folder = folder_of(place);
         fs::create_dir_all(folder)?;
+        // A rename would put a file in the place of a device or a pipe.
+        if fs::metadata(place).is_ok_and(|found| !found.is_file()) {
+            return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+        }
         let name = place.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{name}.");
+        clear_left_overs(folder, &prefix);
         // Exports that run at once do not meet in one file.
         for number in 0..1000 {
-            let staged = folder.join(format!(".{name}.{}-{number}.tmp", std::process::id()));
-            match OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&staged)
-            {
+            let staged = folder.join(format!("{prefix}{}-{number}.tmp", std::process::id()));
+            match File::create_new(&staged) {
                 Ok(file) => {
+                    // Held while this is written: what nobody holds was left by a killed export.
+                    let _ = file.lock();
+                    // Another export may have taken it for left over before it was locked.
+                    if !staged.exists() {
+                        continue;
+                    }
                     return Ok(Self {
                         file: Some(file),
                         staged,
@@ -54,6 +62,25 @@ impl WholeFile {
             File::open(folder_of(&self.place))?.sync_all()?;
         }
         Ok(())
+    }
+}
+
+/// Removes what killed exports left; failing is no reason to stop, since no name is met again.
+fn clear_left_overs(folder: &Path, prefix: &str) {
+    let entries = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .filter_map(Result::ok);
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(prefix)
+            && name.ends_with(".tmp")
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

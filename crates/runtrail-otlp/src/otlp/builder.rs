@@ -231,8 +231,8 @@ fn is_off(vars: &Variables) -> Result<bool, ConfigError> {
 
 impl std::fmt::Debug for OtlpBuilder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // An endpoint may hold a secret in its query.
         f.debug_struct("OtlpBuilder")
-            .field("code", &self.code)
             .field("mapping", &self.mapping)
             .field("settings", &self.settings)
             .finish_non_exhaustive()
