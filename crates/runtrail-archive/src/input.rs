@@ -35,6 +35,11 @@ pub enum Format {
     Utf16,
     /// No text at all.
     Binary,
+    /// OpenTelemetry spans as JSON, a request a line; read with the feature `otlp`.
+    SpanLines,
+    /// OpenTelemetry spans as protobuf: a request, or requests each after its length; read with the
+    /// feature `otlp`.
+    SpanMessages,
     /// Nothing.
     Empty,
 }
@@ -50,7 +55,9 @@ pub fn sniff(head: &[u8]) -> Format {
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Format::Zstd,
         [b'P', b'A', b'R', b'1', ..] => Format::Parquet,
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Format::Utf16,
+        _ if is_span_message(head) => Format::SpanMessages,
         _ if head.contains(&0) => Format::Binary,
+        _ if is_span_line(head) => Format::SpanLines,
         _ => {
             let start: String = String::from_utf8_lossy(&head[..head.len().min(64)])
                 .split_whitespace()
@@ -62,6 +69,62 @@ pub fn sniff(head: &[u8]) -> Format {
             }
         }
     }
+}
+
+fn is_span_line(head: &[u8]) -> bool {
+    let key = head.trim_ascii_start().strip_prefix(b"{");
+    key.is_some_and(|key| key.trim_ascii_start().starts_with(b"\"resourceSpans\""))
+}
+
+/// Whether this begins like a request of spans: a message of resource spans that begins with a resource
+/// or with the spans of a scope, maybe after a length of four bytes.
+fn is_span_message(head: &[u8]) -> bool {
+    let request = |bytes: &[u8]| {
+        let (outer, rest) = message_length(bytes, &[0x0a])?;
+        let (inner, _) = message_length(rest, &[0x0a, 0x12])?;
+        (inner < outer).then_some(())
+    };
+    let prefixed = |bytes: &[u8]| {
+        let (length, rest) = bytes.split_first_chunk::<4>()?;
+        let (outer, body) = message_length(rest, &[0x0a])?;
+        request(rest)?;
+        let tag_and_length = (rest.len() - body.len()) as u64;
+        (tag_and_length + outer <= u64::from(u32::from_be_bytes(*length))).then_some(())
+    };
+    // A line feed is the first byte of both a request and of much text; text has no byte below it
+    // where a request has its second tag.
+    request(head).or_else(|| prefixed(head)).is_some() && !head.trim_ascii_start().starts_with(b"{")
+}
+
+/// The length of a message with one of these tags, and what follows the length.
+fn message_length<'h>(bytes: &'h [u8], tags: &[u8]) -> Option<(u64, &'h [u8])> {
+    let (tag, mut rest) = bytes.split_first()?;
+    if !tags.contains(tag) {
+        return None;
+    }
+    let mut length = 0;
+    for shift in (0..35).step_by(7) {
+        let (byte, after) = rest.split_first()?;
+        rest = after;
+        length |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Some((length, rest));
+        }
+    }
+    None
+}
+
+/// Says what is inside a compressed input, which is left as it was.
+pub(crate) fn sniff_inside(opened: &mut Opened) -> io::Result<Format> {
+    let mut head = Vec::with_capacity(SNIFF);
+    opened.plain.read_into(&mut head, SNIFF)?;
+    let format = sniff(&head);
+    let rest = std::mem::replace(&mut opened.plain, Plain::Other(Box::new(io::empty())));
+    opened.plain = Plain::Other(match rest {
+        Plain::File(file) => Box::new(Cursor::new(head).chain(file)),
+        Plain::Other(other) => Box::new(Cursor::new(head).chain(other)),
+    });
+    Ok(format)
 }
 
 /// Counts the stored bytes of an input as a decompressor reads them.

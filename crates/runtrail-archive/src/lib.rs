@@ -47,6 +47,8 @@ mod reject;
 mod skip;
 mod sort;
 mod source;
+#[cfg(feature = "otlp")]
+mod spans;
 
 pub use archive::{Archive, SortedArchive};
 pub use error::ArchiveError;

@@ -1,6 +1,8 @@
 //! Reading inputs: chunks in, events and rejects out, in the order of the input.
 
 mod pool;
+#[cfg(feature = "otlp")]
+mod spans;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -129,6 +131,10 @@ impl<'a> Reader<'a> {
         opened: Opened,
         sink: &mut dyn Sink,
     ) -> Result<(), ArchiveError> {
+        #[cfg(feature = "otlp")]
+        let Some(opened) = self.read_spans(name, opened, sink)? else {
+            return Ok(());
+        };
         let found_in_folder = matches!(input, Input::File { named: false, .. });
         let what = match opened.format {
             Format::Plain | Format::Gzip | Format::Zstd => {
@@ -144,6 +150,7 @@ impl<'a> Reader<'a> {
             }
             Format::Parquet => "a Parquet file",
             Format::Tree => "a tree that Runtrail wrote",
+            Format::SpanLines | Format::SpanMessages => "OpenTelemetry spans",
             Format::Utf16 => "UTF-16 text; convert it to UTF-8",
             Format::Binary => "binary data",
         };

@@ -17,6 +17,8 @@ pub enum RejectReason {
     Binary(&'static str),
     /// The file could not be read on; what came before was read.
     Unreadable(String),
+    /// A line or a message of a file of OpenTelemetry spans is not one.
+    Spans(String),
 }
 
 impl RejectReason {
@@ -27,6 +29,7 @@ impl RejectReason {
             Self::Damaged(_) => "damaged_compression",
             Self::Binary(_) => "not_text",
             Self::Unreadable(_) => "unreadable",
+            Self::Spans(_) => "not_spans",
         }
     }
 
@@ -40,7 +43,7 @@ impl RejectReason {
             Self::Binary(_) => {
                 Some("a source is JSON Lines or a JSON array, plain or under gzip or Zstandard")
             }
-            Self::Unreadable(_) => None,
+            Self::Unreadable(_) | Self::Spans(_) => None,
         }
     }
 }
@@ -52,6 +55,7 @@ impl fmt::Display for RejectReason {
             Self::Damaged(error) => write!(f, "compressed data is damaged: {error}"),
             Self::Binary(what) => write!(f, "not an archive: {what}"),
             Self::Unreadable(error) => write!(f, "cannot be read further: {error}"),
+            Self::Spans(error) => write!(f, "not OpenTelemetry spans: {error}"),
         }
     }
 }

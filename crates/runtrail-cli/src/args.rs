@@ -60,7 +60,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Write a small sample archive, export it, and show what to try next; uses no network
     Demo(DemoArgs),
-    /// Export archives to a lake of Parquet tables, to JSON trees, or to JSON Lines
+    /// Export archives to a lake of Parquet tables, to JSON trees, to JSON Lines, or as spans
     Export(Box<ExportArgs>),
     /// List the runs of archives
     Runs(RunsArgs),

@@ -2,6 +2,7 @@
 
 mod destination;
 mod rejects;
+mod relay;
 mod summary;
 mod target;
 mod totals;
@@ -15,6 +16,7 @@ use runtrail_core::export::{Batch, Exporter};
 
 pub(crate) use destination::Destination;
 use rejects::Rejects;
+pub(crate) use relay::relay;
 pub(crate) use summary::Summary;
 use target::Target;
 

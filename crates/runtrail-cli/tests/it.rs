@@ -10,6 +10,7 @@ mod it {
     mod interrupt;
     mod runs;
     mod sources;
+    mod spans;
     mod support;
     mod tree;
 }

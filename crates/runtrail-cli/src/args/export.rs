@@ -1,5 +1,7 @@
 //! Arguments of `export`.
 
+use std::path::PathBuf;
+
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
 use runtrail_parquet::{Partition, Tables};
@@ -12,6 +14,9 @@ const EXAMPLES: &str = "  runtrail export nightly/*.jsonl.zst --to lake
   runtrail export events.jsonl --to trees.jsonl --exporter json   one line a run
   runtrail export big.jsonl.gz --to lake --tables events --memory 256MiB --threads 2
   cat events.jsonl | runtrail export - --to lake --format json
+  runtrail export events.jsonl --to http://localhost:4318 --exporter otlp --dead-letter dead.jsonl
+  runtrail export dead.jsonl --to http://localhost:4318 --exporter otlp      send those again
+  runtrail export events.jsonl --to spans.jsonl --exporter otlp-json
 
 The same command again gives the same files: nothing is doubled, and an export that was stopped is
 made whole.";
@@ -23,7 +28,8 @@ pub(crate) struct ExportArgs {
     /// The archive: files, folders, globs, or - for standard input
     #[arg(value_name = "SOURCE", required = true)]
     pub(crate) sources: Vec<String>,
-    /// Where to export to: a folder; with the JSON exporters also a file that ends in .jsonl
+    /// Where to export to: a folder; with the JSON exporters also a file that ends in .jsonl; of otlp
+    /// the URL of a receiver; of otlp-json a file
     #[arg(long, value_name = "DEST", env = "RUNTRAIL_TO")]
     pub(crate) to: String,
     /// What to export
@@ -54,6 +60,24 @@ pub(crate) struct ExportArgs {
     /// Compress JSON Lines with Zstandard
     #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_ZSTD")]
     pub(crate) zstd: bool,
+    /// The namespace of trace and span ids: the same run in two namespaces is two traces
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "",
+        hide_default_value = true,
+        env = "RUNTRAIL_NAMESPACE"
+    )]
+    pub(crate) namespace: String,
+    /// Send what ops were given and gave back with their spans, which else stays here
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_CONTENT")]
+    pub(crate) content: bool,
+    /// Keep spans that a receiver does not take in this file, as OTLP/JSON Lines, and go on
+    #[arg(long, value_name = "FILE", env = "RUNTRAIL_DEAD_LETTER")]
+    pub(crate) dead_letter: Option<PathBuf>,
+    /// How many spans to send in a second, at most
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "RUNTRAIL_MAX_SPANS_PER_SECOND")]
+    pub(crate) max_spans_per_second: Option<u32>,
     /// How much memory the export may use, whatever the archive's size; at least 256MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "1GiB", env = "RUNTRAIL_MEMORY")]
     pub(crate) memory: usize,
@@ -92,6 +116,10 @@ impl ExportArgs {
             tables: Tables::default(),
             partition: Partition::default(),
             zstd: false,
+            namespace: String::new(),
+            content: false,
+            dead_letter: None,
+            max_spans_per_second: None,
             memory: 1 << 30,
             threads: None,
             on_bad_line: OnBadLine::Quarantine,
@@ -116,6 +144,24 @@ pub(crate) enum ExporterKind {
     Json,
     /// The events as JSON Lines
     Jsonl,
+    /// OpenTelemetry spans, sent to a receiver; headers and certificates by the variables of
+    /// OpenTelemetry, `OTEL_EXPORTER_OTLP_*`
+    Otlp,
+    /// OpenTelemetry spans in a file, as OTLP/JSON Lines
+    OtlpJson,
+}
+
+impl ExporterKind {
+    /// Returns the exporter's name.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Otlp => "otlp",
+            Self::OtlpJson => "otlp-json",
+        }
+    }
 }
 
 /// What becomes of a line that is not an event.

@@ -18,6 +18,10 @@ pub(crate) enum Destination {
     TreeFile(PathBuf),
     /// A folder of JSON Lines.
     LinesFolder(PathBuf),
+    /// A receiver of spans, by its URL.
+    Receiver(String),
+    /// A file of spans.
+    SpanFile(PathBuf),
 }
 
 /// What a name with this ending is, where a folder is wanted.
@@ -28,7 +32,16 @@ const FILE_ENDINGS: [&str; 7] = [
 impl Destination {
     /// Reads `--to` and what it is to be.
     pub(crate) fn of(args: &ExportArgs) -> Result<Self, Failure> {
+        check_span_options(args)?;
         let to = args.to.strip_prefix("file://").unwrap_or(&args.to);
+        if args.exporter == ExporterKind::Otlp && !to.is_empty() {
+            return if args.to.contains("://") && !args.to.starts_with("file://") {
+                Ok(Self::Receiver(to.to_owned()))
+            } else {
+                Err(Failure::usage(format!("{to} is not the URL of a receiver"))
+                    .help("name one, such as --to http://localhost:4318; for a file, --exporter otlp-json"))
+            };
+        }
         if to.is_empty() {
             return Err(
                 Failure::usage("--to names nothing").help("name a folder, such as --to lake")
@@ -37,7 +50,7 @@ impl Destination {
         if to.contains("://") {
             return Err(
                 Failure::usage(format!("{to}: cannot export to this kind of URL"))
-                    .help("export to a folder here and copy it there"),
+                    .help("export to a folder here and copy it there; spans go to a URL with --exporter otlp"),
             );
         }
         if args.zstd && args.exporter != ExporterKind::Jsonl {
@@ -55,6 +68,7 @@ impl Destination {
             ExporterKind::Json if ends_in(&[".jsonl"]) && !path.is_dir() => Self::TreeFile(path),
             ExporterKind::Json => Self::TreeFolder(path),
             ExporterKind::Jsonl => Self::LinesFolder(path),
+            ExporterKind::Otlp | ExporterKind::OtlpJson => Self::SpanFile(path),
         };
         destination.check_kind(ends_in(&FILE_ENDINGS))?;
         destination.check_above()?;
@@ -67,7 +81,10 @@ impl Destination {
             Self::Lake(path)
             | Self::TreeFolder(path)
             | Self::TreeFile(path)
+            | Self::SpanFile(path)
             | Self::LinesFolder(path) => path,
+            // What is left over of an export to elsewhere is kept here.
+            Self::Receiver(_) => Path::new("otlp"),
         }
     }
 
@@ -88,7 +105,12 @@ impl Destination {
         let path = self.path();
         let shown = path.display();
         match self {
-            Self::TreeFile(_) => Ok(()),
+            Self::TreeFile(_) | Self::Receiver(_) => Ok(()),
+            Self::SpanFile(_) if path.is_dir() => {
+                Err(Failure::usage(format!("{shown} is a folder"))
+                    .help("name a file, such as --to spans.jsonl"))
+            }
+            Self::SpanFile(_) => Ok(()),
             _ if path.is_dir() => Ok(()),
             _ if path.exists() => Err(Failure::usage(format!(
                 "{shown} is a file; {} is a folder",
@@ -134,7 +156,7 @@ impl Destination {
         match self {
             Self::Lake(_) => "a lake",
             Self::TreeFolder(_) => "what the json exporter writes, a file a run,",
-            Self::TreeFile(_) => "this",
+            Self::TreeFile(_) | Self::SpanFile(_) | Self::Receiver(_) => "this",
             Self::LinesFolder(_) => "what the jsonl exporter writes",
         }
     }
@@ -145,13 +167,16 @@ impl Destination {
             Self::TreeFolder(_) => {
                 "name a folder, or a file that ends in .jsonl for one line a run"
             }
-            Self::TreeFile(_) => "",
+            Self::TreeFile(_) | Self::SpanFile(_) | Self::Receiver(_) => "",
             Self::LinesFolder(_) => "name a folder; for one file, runtrail cat SOURCE > FILE.jsonl",
         }
     }
 
     /// Refuses an export into its own source, which would read back what it wrote.
     pub(crate) fn check_apart(&self, sources: &[String], inputs: &[Input]) -> Result<(), Failure> {
+        if matches!(self, Self::Receiver(_)) {
+            return Ok(());
+        }
         let here = absolute(self.path());
         let shown = self.path().display();
         for source in sources
@@ -181,6 +206,43 @@ impl Destination {
         }
         Ok(())
     }
+}
+
+/// Refuses options of spans where none are made.
+fn check_span_options(args: &ExportArgs) -> Result<(), Failure> {
+    let sends = args.exporter == ExporterKind::Otlp;
+    let maps = sends || args.exporter == ExporterKind::OtlpJson;
+    let misplaced = [
+        (args.dead_letter.is_some() && !sends, "--dead-letter"),
+        (
+            args.max_spans_per_second.is_some() && !sends,
+            "--max-spans-per-second",
+        ),
+        (args.content && !maps, "--content"),
+        (!args.namespace.is_empty() && !maps, "--namespace"),
+    ];
+    match misplaced.iter().find(|(is, _)| *is) {
+        Some((_, option)) => Err(Failure::usage(format!(
+            "{option} says nothing about what {} writes",
+            args.exporter.as_str()
+        ))
+        .help("add --exporter otlp, or leave it out")),
+        None => Ok(()),
+    }
+}
+
+/// The destination as it may be shown: a URL without what may be secret.
+pub(crate) fn shown_destination(args: &ExportArgs) -> String {
+    let Some((scheme, rest)) = args.to.split_once("://") else {
+        return args.to.clone();
+    };
+    let (rest, _) = rest.split_once(['?', '#']).unwrap_or((rest, ""));
+    let (authority, path) = rest.split_once('/').map_or((rest, ""), |(a, p)| (a, p));
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let slash = if path.is_empty() { "" } else { "/" };
+    format!("{scheme}://{host}{slash}{path}")
 }
 
 /// The path from the root, links resolved, as far as it exists.

@@ -8,8 +8,9 @@ use runtrail_archive::{ReadReport, SortCounts, Sources};
 use runtrail_parquet::Tables;
 use serde::Serialize;
 
-use super::target::{FileWritten, Written};
-use crate::args::{ExportArgs, ExporterKind, Format};
+use super::destination::shown_destination;
+use super::target::{FileWritten, SpanCounts, Written};
+use crate::args::{ExportArgs, Format};
 use crate::code::Code;
 use crate::failure::{Failure, Outcome};
 use crate::out::Out;
@@ -37,6 +38,8 @@ pub(crate) struct Summary {
     misfits: BTreeMap<String, u64>,
     content_dropped: u64,
     spans_dropped: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spans: Option<SpanCounts>,
     bytes_read: u64,
     files_read: u64,
     files: Vec<FileWritten>,
@@ -59,12 +62,8 @@ impl Summary {
     /// Begins with what was asked for.
     pub(crate) fn new(args: &ExportArgs, sources: &Sources) -> Self {
         Self {
-            exporter: match args.exporter {
-                ExporterKind::Parquet => "parquet",
-                ExporterKind::Json => "json",
-                ExporterKind::Jsonl => "jsonl",
-            },
-            to: args.to.clone(),
+            exporter: args.exporter.as_str(),
+            to: shown_destination(args),
             skipped: sources
                 .skipped_lakes
                 .iter()
@@ -119,6 +118,7 @@ impl Summary {
         self.misfits = written.misfits;
         self.content_dropped = written.content_dropped;
         self.spans_dropped = written.spans_dropped;
+        self.spans = written.spans;
         self.files = written.files;
         self.quarantine = written.quarantine;
     }
@@ -135,7 +135,8 @@ impl Summary {
         self.check_balance()?;
         Ok(if !self.failed_files.is_empty() {
             Code::Io
-        } else if self.quarantined > 0 {
+        } else if self.quarantined > 0 || self.spans.as_ref().is_some_and(SpanCounts::not_all_taken)
+        {
             Code::Quarantined
         } else {
             Code::Done
@@ -147,6 +148,13 @@ impl Summary {
     }
 
     fn check_balance(&self) -> Result<(), Failure> {
+        if let Some(spans) = self.spans.as_ref().filter(|spans| !spans.balance()) {
+            return Err(Failure::new(
+                Code::Io,
+                format!("{} spans were sent, not all are accounted for", spans.sent),
+            )
+            .help("do not rely on this export; please report it together with the summary"));
+        }
         if self.records_read == self.accounted_for() {
             return Ok(());
         }

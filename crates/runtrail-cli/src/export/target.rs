@@ -1,16 +1,19 @@
 //! The exporters that a program can use as well, opened for a destination.
 
 mod finished;
+pub(crate) mod spans;
 
 use std::path::{Path, PathBuf};
 
 use runtrail_archive::{Input, RejectCounts};
 use runtrail_core::export::{Exporter, Spans};
 use runtrail_json::{EventLines, Trees};
+use runtrail_otlp::{Otlp, OtlpLines};
 use runtrail_parquet::{Lake, LakeSettings, SourceInfo};
 
 use finished::Report;
 pub(crate) use finished::{FileWritten, Finished, Written};
+pub(crate) use spans::SpanCounts;
 
 use super::destination::Destination;
 use super::totals::{Both, Counting, Nowhere};
@@ -26,12 +29,15 @@ const ZSTD_LEVEL: i32 = 3;
 pub(crate) struct Target {
     destination: Destination,
     opened: Opened,
+    namespace: String,
 }
 
 enum Opened {
     Lake(Box<Lake>),
     Trees(Box<Trees>),
     Lines(Box<EventLines>),
+    Otlp(Box<Otlp>),
+    SpanLines(Box<OtlpLines>),
 }
 
 impl Target {
@@ -66,10 +72,16 @@ impl Target {
                 Opened::Lines(Box::new(EventLines::dir(path).zstd(ZSTD_LEVEL)))
             }
             Destination::LinesFolder(path) => Opened::Lines(Box::new(EventLines::dir(path))),
+            Destination::Receiver(url) => Opened::Otlp(Box::new(spans::sender(url, args)?)),
+            Destination::SpanFile(path) => {
+                let lines = OtlpLines::file(path).mapping(spans::mapping(args));
+                Opened::SpanLines(Box::new(lines))
+            }
         };
         Ok(Self {
             destination: destination.clone(),
             opened,
+            namespace: args.namespace.clone(),
         })
     }
 
@@ -105,6 +117,7 @@ impl Target {
         let Self {
             destination,
             opened,
+            namespace,
         } = self;
         match opened {
             Opened::Lake(mut lake) => {
@@ -130,6 +143,32 @@ impl Target {
                 let report = Report::Trees(report, totals);
                 (
                     Box::new(Spans::new(counting)),
+                    Finished {
+                        destination,
+                        staged,
+                        report,
+                    },
+                )
+            }
+            Opened::Otlp(otlp) => {
+                let report = otlp.report();
+                let (exporter, totals) = spans::exporter(*otlp, &namespace);
+                let report = Report::Spans(report, totals);
+                (
+                    exporter,
+                    Finished {
+                        destination,
+                        staged,
+                        report,
+                    },
+                )
+            }
+            Opened::SpanLines(lines) => {
+                let report = lines.report();
+                let (exporter, totals) = spans::exporter(*lines, &namespace);
+                let report = Report::Spans(report, totals);
+                (
+                    exporter,
                     Finished {
                         destination,
                         staged,

@@ -2,7 +2,7 @@
 
 use runtrail_core::event::Ctx;
 use runtrail_core::id::SpanIds;
-use runtrail_core::span::{LlmCall, RunSummary, SpanRecord, Usage};
+use runtrail_core::span::{LlmCall, ParentRule, RunSummary, SpanRecord, Usage};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 use runtrail_otlp_wire::model::{Span, SpanStatus, kind, status_code};
@@ -163,6 +163,9 @@ impl CallSpans<'_> {
         attrs.push(openinference::KIND, Kind::Llm.as_str());
         figures.describe(&mut attrs);
         attrs.push(runtrail::LLM_INDEX, index);
+        if self.parent == self.place.root_id {
+            attrs.push(runtrail::PARENT_RULE, ParentRule::Run.as_str());
+        }
         if calls > 1 {
             attrs.push(runtrail::LLM_CALLS, calls);
         }

@@ -59,7 +59,11 @@ fn both_ways_arrive_as_the_same_spans() {
             spans
         })
     };
-    assert_eq!(spans(&ours), spans(&theirs));
+    let (ours, theirs) = (spans(&ours), spans(&theirs));
+    assert_eq!(ours.len(), theirs.len());
+    for (id, span) in &ours {
+        assert_eq!(Some(span), theirs.get(id));
+    }
 }
 
 #[test]

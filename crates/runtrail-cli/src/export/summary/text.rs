@@ -16,6 +16,7 @@ impl Summary {
     pub(super) fn text(&self, tables: Tables, terminal: Terminal) -> String {
         let glyphs = Glyphs::new(terminal.unicode, terminal.out_colour);
         let mut lines = vec![self.headline(glyphs), self.balance(glyphs)];
+        lines.extend(self.spans.as_ref().map(|spans| spans.text(glyphs)));
         lines.push(format!(
             "  {}",
             self.contents().join(&format!(" {} ", glyphs.dot()))
@@ -39,6 +40,8 @@ impl Summary {
             String::new(),
             format!("- {}", self.balance(glyphs).trim_start()),
         ];
+        let spans = self.spans.as_ref().map(|spans| spans.text(glyphs));
+        lines.extend(spans.map(|text| format!("- {}", text.trim_start())));
         lines.push(format!("- {}", self.contents().join(", ")));
         lines.extend(
             self.remarks()
@@ -60,13 +63,19 @@ impl Summary {
         } else {
             "file"
         };
+        let written = match &self.spans {
+            Some(spans) if self.files.is_empty() => counted(spans.sent, "span"),
+            _ => format!(
+                "{}, {}",
+                counted(self.files.len() as u64, part),
+                bytes(size)
+            ),
+        };
         let mut line = format!(
-            "{} {} {} {}, {}, {} to {}",
+            "{} {} {} {written}, {} to {}",
             glyphs.paint(state, glyphs.shape(state)),
             counted(self.files_read, "file"),
             glyphs.arrow(),
-            counted(self.files.len() as u64, part),
-            bytes(size),
             counted(self.events_written, "event"),
             Printable(&self.to),
         );
@@ -169,6 +178,8 @@ impl Summary {
             "source",
             "that Runtrail wrote itself (lakes, trees) left out",
         );
+        let reasons = self.spans.iter().flat_map(|spans| &spans.reasons);
+        remarks.extend(reasons.map(|reason| format!("the receiver: {}", Printable(reason))));
         if self.anomalies > 0 {
             let kinds: Vec<String> = self
                 .anomalies_by_kind

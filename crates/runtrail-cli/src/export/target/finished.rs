@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 
 use runtrail_core::span::RunTotals;
 use runtrail_json::{LinesReport, TreesReport};
+use runtrail_otlp::OtlpReport;
 use runtrail_parquet::{LakeReportHandle, Table};
 
 use crate::code::Code;
 use crate::export::destination::Destination;
+use crate::export::target::spans::SpanCounts;
 use crate::export::totals::Totals;
 use crate::failure::Failure;
 
@@ -31,12 +33,14 @@ pub(crate) struct Written {
     pub(crate) content_dropped: u64,
     /// Spans that were left out of trees because of a limit.
     pub(crate) spans_dropped: u64,
+    /// What became of OpenTelemetry spans.
+    pub(crate) spans: Option<SpanCounts>,
 }
 
 /// A file that an export wrote.
 #[derive(Debug, serde::Serialize)]
 pub(crate) struct FileWritten {
-    /// The table of a lake, `trees`, or `events`.
+    /// The table of a lake, `trees`, `events`, or `spans`.
     pub(crate) table: &'static str,
     /// Its path.
     pub(crate) path: String,
@@ -58,6 +62,7 @@ pub(super) enum Report {
     Lake(LakeReportHandle),
     Trees(TreesReport, Totals),
     Lines(LinesReport, Totals),
+    Spans(OtlpReport, Totals),
 }
 
 impl Finished {
@@ -89,6 +94,28 @@ impl Finished {
                     ..Written::default()
                 }
             }
+            Report::Spans(report, totals) => {
+                let (counts, totals) = (SpanCounts::of(&report.read()), totals.read());
+                let path = self.destination.path();
+                let file = fs::metadata(path)
+                    .ok()
+                    .filter(|_| {
+                        matches!(self.destination, Destination::SpanFile(_)) && counts.sent > 0
+                    })
+                    .map(|found| FileWritten {
+                        table: "spans",
+                        path: shown(path, path),
+                        rows: counts.sent,
+                        bytes: found.len(),
+                    });
+                Written {
+                    events: totals.events,
+                    files: file.into_iter().collect(),
+                    spans: Some(counts),
+                    totals,
+                    ..Written::default()
+                }
+            }
             Report::Lines(report, totals) => {
                 let counts = report.read();
                 let files = counts.files.into_iter().map(|file| FileWritten {
@@ -115,8 +142,11 @@ impl Finished {
     /// holds those of many exports, so what is beside it stays.
     fn remove_former_quarantine(&self) {
         let place = self.destination.quarantine();
-        let replaced = matches!(self.report, Report::Trees(..) | Report::Lines(..))
-            && !matches!(self.destination, Destination::TreeFolder(_));
+        let replaced = !matches!(self.report, Report::Lake(_))
+            && !matches!(
+                self.destination,
+                Destination::TreeFolder(_) | Destination::Receiver(_)
+            );
         let mut head = [0; 8];
         let mut is_ours = || {
             File::open(&place)

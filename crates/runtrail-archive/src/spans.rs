@@ -1,0 +1,206 @@
+//! OpenTelemetry spans as events.
+//!
+//! A span that Runtrail wrote becomes the events that it was made of, as far as it tells them:
+//! starts, ends, notes, usage, items, media, under the same names. A span of another program becomes an
+//! op with the span's name; its run is the trace, its usage what the GenAI and `OpenInference`
+//! names say, its other attributes notes.
+//!
+//! Events name each other (`parent_id`, `opener_id`), so that pairs and parents do not depend on
+//! the order in which spans of one moment come.
+
+mod attrs;
+mod write;
+
+use runtrail_core::event::{Ctx, EventKind, Payload, TraceEvent};
+use runtrail_core::text::Text;
+use runtrail_core::time::Timestamp;
+use runtrail_otlp_wire::model::Span;
+
+use attrs::Attrs;
+use write::Object;
+
+/// Events in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    pub(crate) list: Vec<TraceEvent>,
+}
+
+/// What the events of a span have in common.
+struct Origin {
+    request_id: Text,
+    op_name: Option<Text>,
+    ctx: Ctx,
+    /// The span's id in hex, which the ids of its events begin with.
+    id: String,
+    seq: u64,
+}
+
+impl Events {
+    /// Adds the events of a span.
+    pub(crate) fn add(&mut self, span: &Span<'_>) {
+        let attrs = Attrs::of(span);
+        match attrs.text("runtrail.span.type") {
+            Some("run") => self.add_run(span, &attrs),
+            Some("group") => self.add_group(span, &attrs),
+            Some("llm") => self.add_call(span, &attrs),
+            _ => self.add_op(span, &attrs),
+        }
+    }
+
+    /// A run has no events of its own: what its span says that others do not is its notes. They come
+    /// after everything, where no group is open that they could be taken for notes on.
+    fn add_run(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
+        let origin = Origin {
+            seq: u64::MAX,
+            ..Origin::of(span, attrs, None)
+        };
+        for (count, (key, value)) in attrs.notes().enumerate() {
+            let mut payload = Object::default();
+            payload.text("key", key).value("value", value);
+            self.push(&origin, EventKind::Annotation, &format!("n{count:05}"), span.end_nanos, payload);
+        }
+    }
+
+    fn add_group(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
+        let origin = Origin::of(span, attrs, None);
+        let name = attrs.text("runtrail.group.name").unwrap_or(&span.name);
+        let mut opener = Object::default();
+        opener.text("name", name).parent(span, attrs);
+        for (key, value) in attrs.notes() {
+            opener.value(key, value);
+        }
+        if attrs.text("runtrail.missing") != Some("start") {
+            self.push(&origin, EventKind::GroupStart, "0", span.start_nanos, opener);
+        }
+        if attrs.text("runtrail.missing") != Some("end") {
+            let mut end = Object::default();
+            end.text("name", name).text("status", attrs.status(span)).opener(&origin.id, attrs);
+            self.push(&origin, EventKind::GroupEnd, "9", span.end_nanos, end);
+        }
+    }
+
+    fn add_op(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
+        let name = attrs.text("runtrail.op.name").unwrap_or(&span.name);
+        let origin = Origin::of(span, attrs, Some(name));
+        if attrs.text("runtrail.missing") != Some("start") {
+            let mut opener = Object::default();
+            opener.json("inputs", attrs.content("input")).parent(span, attrs);
+            self.push(&origin, EventKind::OpStart, "0", span.start_nanos, opener);
+        }
+        self.add_happenings(span, attrs, &origin);
+        if attrs.text("runtrail.missing") == Some("end") {
+            return;
+        }
+        let mut end = Object::default();
+        end.json("outputs", attrs.content("output")).text("status", attrs.status(span));
+        let duration = attrs.get("runtrail.duration_ms").and_then(|value| value.as_f64());
+        let measured = span.end_nanos.saturating_sub(span.start_nanos) as f64 / 1e6;
+        end.number("duration_ms", duration.unwrap_or(measured));
+        if let Some(count) = attrs.get("runtrail.yield.count").and_then(|value| value.as_i64()) {
+            end.int("yield_count", count);
+        }
+        end.error(span, attrs).opener(&origin.id, attrs);
+        self.push(&origin, EventKind::OpEnd, "9", span.end_nanos, end);
+    }
+
+    /// What happened in an op: its items, notes, media, and its call of a model.
+    fn add_happenings(&mut self, span: &Span<'_>, attrs: &Attrs<'_>, origin: &Origin) {
+        let mut noted = false;
+        for (number, event) in span.events.iter().enumerate() {
+            let said = Attrs::of_event(event);
+            let mut payload = Object::default();
+            let kind = match &*event.name {
+                "runtrail.yield" => {
+                    payload.json("yielded", said.text("runtrail.yield.value"));
+                    if let Some(index) = said.get("runtrail.yield.index").and_then(|v| v.as_i64()) {
+                        payload.int("idx", index);
+                    }
+                    EventKind::OpYield
+                }
+                "runtrail.annotation" => {
+                    noted = true;
+                    payload.text("key", said.text("runtrail.annotation.key").unwrap_or_default());
+                    if let Some(value) = said.get("runtrail.annotation.value") {
+                        payload.value("value", value);
+                    }
+                    EventKind::Annotation
+                }
+                "runtrail.media" => {
+                    for (key, name) in [("handle", "runtrail.media.handle"), ("mime", "runtrail.media.mime")] {
+                        if let Some(text) = said.text(name) {
+                            payload.text(key, text);
+                        }
+                    }
+                    if let Some(size) = said.get("runtrail.media.size_bytes").and_then(|v| v.as_i64()) {
+                        payload.int("size_bytes", size);
+                    }
+                    EventKind::MediaRef
+                }
+                _ => continue,
+            };
+            payload.opener(&origin.id, attrs);
+            self.push(origin, kind, &format!("1-{number:05}"), event.time_nanos, payload);
+        }
+        if let Some(usage) = write::usage(attrs) {
+            let mut payload = usage;
+            payload.opener(&origin.id, attrs);
+            self.push(origin, EventKind::LlmUsage, "2", span.end_nanos, payload);
+        }
+        if noted {
+            return;
+        }
+        for (count, (key, value)) in attrs.notes().enumerate() {
+            let mut payload = Object::default();
+            payload.text("key", key).value("value", value).opener(&origin.id, attrs);
+            self.push(origin, EventKind::Annotation, &format!("3-{count:05}"), span.end_nanos, payload);
+        }
+    }
+
+    /// One of several calls: the usage of the op above it, or of the run.
+    fn add_call(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
+        let origin = Origin::of(span, attrs, None);
+        let Some(mut payload) = write::usage(attrs) else {
+            return;
+        };
+        let of_run = attrs.text("runtrail.parent.rule") == Some("run");
+        if let Some(parent) = span.parent_span_id.filter(|_| !of_run) {
+            payload.text("opener_id", &format!("{}-0", write::hex(&parent)));
+        }
+        self.push(&origin, EventKind::LlmUsage, "2", span.end_nanos, payload);
+    }
+
+    fn push(&mut self, origin: &Origin, kind: EventKind, suffix: &str, nanos: u64, payload: Object) {
+        let Some(payload) = Payload::new(&kind, payload.finish()) else {
+            return;
+        };
+        self.list.push(TraceEvent {
+            event_id: Text::new(format!("{}-{suffix}", origin.id)),
+            request_id: origin.request_id.clone(),
+            kind,
+            op_name: origin.op_name.clone(),
+            ctx: origin.ctx.clone(),
+            timestamp: timestamp(nanos),
+            seq: origin.seq,
+            payload,
+            extra: None,
+        });
+    }
+}
+
+impl Origin {
+    fn of(span: &Span<'_>, attrs: &Attrs<'_>, op_name: Option<&str>) -> Self {
+        let run = attrs.text("runtrail.run.id").map(Text::new);
+        Self {
+            request_id: run.unwrap_or_else(|| Text::new(write::hex(&span.trace_id))),
+            op_name: op_name.map(Text::new),
+            ctx: attrs.ctx(),
+            id: write::hex(&span.span_id),
+            seq: attrs.get("runtrail.seq").and_then(|value| value.as_i64()).map_or(0, |seq| seq.max(0) as u64),
+        }
+    }
+}
+
+fn timestamp(nanos: u64) -> Timestamp {
+    let micros = i64::try_from(nanos / 1000).unwrap_or(i64::MAX);
+    Timestamp::from_parts(micros, (nanos % 1000) as u16)
+}
