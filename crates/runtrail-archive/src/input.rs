@@ -93,7 +93,8 @@ fn is_span_message(head: &[u8]) -> bool {
     };
     // A line feed is the first byte of both a request and of much text; text has no byte below it
     // where a request has its second tag.
-    request(head).or_else(|| prefixed(head)).is_some() && !head.trim_ascii_start().starts_with(b"{")
+    request(head).or_else(|| prefixed(head)).is_some()
+        && !matches!(head.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// The length of a message with one of these tags, and what follows the length.
@@ -115,16 +116,31 @@ fn message_length<'h>(bytes: &'h [u8], tags: &[u8]) -> Option<(u64, &'h [u8])> {
 }
 
 /// Says what is inside a compressed input, which is left as it was.
-pub(crate) fn sniff_inside(opened: &mut Opened) -> io::Result<Format> {
+#[cfg(feature = "otlp")]
+pub(crate) fn sniff_inside(opened: &mut Opened) -> Format {
     let mut head = Vec::with_capacity(SNIFF);
-    opened.plain.read_into(&mut head, SNIFF)?;
+    let failure = opened.plain.read_into(&mut head, SNIFF).err();
     let format = sniff(&head);
     let rest = std::mem::replace(&mut opened.plain, Plain::Other(Box::new(io::empty())));
-    opened.plain = Plain::Other(match rest {
-        Plain::File(file) => Box::new(Cursor::new(head).chain(file)),
-        Plain::Other(other) => Box::new(Cursor::new(head).chain(other)),
+    let head = Cursor::new(head);
+    opened.plain = Plain::Other(match (failure, rest) {
+        // What came before the damage is read, and then the damage is met once more.
+        (Some(failure), _) => Box::new(head.chain(Failed(Some(failure)))),
+        (None, Plain::File(file)) => Box::new(head.chain(file)),
+        (None, Plain::Other(other)) => Box::new(head.chain(other)),
     });
-    Ok(format)
+    format
+}
+
+/// Fails once, and ends.
+#[cfg(feature = "otlp")]
+struct Failed(Option<io::Error>);
+
+#[cfg(feature = "otlp")]
+impl Read for Failed {
+    fn read(&mut self, _buf: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
 }
 
 /// Counts the stored bytes of an input as a decompressor reads them.

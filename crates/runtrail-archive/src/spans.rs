@@ -30,8 +30,8 @@ struct Origin {
     request_id: Text,
     op_name: Option<Text>,
     ctx: Ctx,
-    /// The span's id in hex, which the ids of its events begin with.
-    id: String,
+    id: [u8; 8],
+    depth: Option<i64>,
     seq: u64,
 }
 
@@ -57,7 +57,13 @@ impl Events {
         for (count, (key, value)) in attrs.notes().enumerate() {
             let mut payload = Object::default();
             payload.text("key", key).value("value", value);
-            self.push(&origin, EventKind::Annotation, &format!("n{count:05}"), span.end_nanos, payload);
+            self.push(
+                &origin,
+                EventKind::Annotation,
+                &format!("n{count:05}"),
+                span.end_nanos,
+                payload,
+            );
         }
     }
 
@@ -70,11 +76,19 @@ impl Events {
             opener.value(key, value);
         }
         if attrs.text("runtrail.missing") != Some("start") {
-            self.push(&origin, EventKind::GroupStart, "0", span.start_nanos, opener);
+            self.push(
+                &origin,
+                EventKind::GroupStart,
+                "0",
+                span.start_nanos,
+                opener,
+            );
         }
         if attrs.text("runtrail.missing") != Some("end") {
             let mut end = Object::default();
-            end.text("name", name).text("status", attrs.status(span)).opener(&origin.id, attrs);
+            end.text("name", name)
+                .text("status", attrs.status(span))
+                .opener(&origin.id, attrs);
             self.push(&origin, EventKind::GroupEnd, "9", span.end_nanos, end);
         }
     }
@@ -84,7 +98,9 @@ impl Events {
         let origin = Origin::of(span, attrs, Some(name));
         if attrs.text("runtrail.missing") != Some("start") {
             let mut opener = Object::default();
-            opener.json("inputs", attrs.content("input")).parent(span, attrs);
+            opener
+                .json("inputs", attrs.content("input"))
+                .parent(span, attrs);
             self.push(&origin, EventKind::OpStart, "0", span.start_nanos, opener);
         }
         self.add_happenings(span, attrs, &origin);
@@ -92,11 +108,17 @@ impl Events {
             return;
         }
         let mut end = Object::default();
-        end.json("outputs", attrs.content("output")).text("status", attrs.status(span));
-        let duration = attrs.get("runtrail.duration_ms").and_then(|value| value.as_f64());
+        end.json("outputs", attrs.content("output"))
+            .text("status", attrs.status(span));
+        let duration = attrs
+            .get("runtrail.duration_ms")
+            .and_then(|value| value.as_f64());
         let measured = span.end_nanos.saturating_sub(span.start_nanos) as f64 / 1e6;
         end.number("duration_ms", duration.unwrap_or(measured));
-        if let Some(count) = attrs.get("runtrail.yield.count").and_then(|value| value.as_i64()) {
+        if let Some(count) = attrs
+            .get("runtrail.yield.count")
+            .and_then(|value| value.as_i64())
+        {
             end.int("yield_count", count);
         }
         end.error(span, attrs).opener(&origin.id, attrs);
@@ -119,19 +141,28 @@ impl Events {
                 }
                 "runtrail.annotation" => {
                     noted = true;
-                    payload.text("key", said.text("runtrail.annotation.key").unwrap_or_default());
+                    payload.text(
+                        "key",
+                        said.text("runtrail.annotation.key").unwrap_or_default(),
+                    );
                     if let Some(value) = said.get("runtrail.annotation.value") {
                         payload.value("value", value);
                     }
                     EventKind::Annotation
                 }
                 "runtrail.media" => {
-                    for (key, name) in [("handle", "runtrail.media.handle"), ("mime", "runtrail.media.mime")] {
+                    for (key, name) in [
+                        ("handle", "runtrail.media.handle"),
+                        ("mime", "runtrail.media.mime"),
+                    ] {
                         if let Some(text) = said.text(name) {
                             payload.text(key, text);
                         }
                     }
-                    if let Some(size) = said.get("runtrail.media.size_bytes").and_then(|v| v.as_i64()) {
+                    if let Some(size) = said
+                        .get("runtrail.media.size_bytes")
+                        .and_then(|v| v.as_i64())
+                    {
                         payload.int("size_bytes", size);
                     }
                     EventKind::MediaRef
@@ -139,7 +170,13 @@ impl Events {
                 _ => continue,
             };
             payload.opener(&origin.id, attrs);
-            self.push(origin, kind, &format!("1-{number:05}"), event.time_nanos, payload);
+            self.push(
+                origin,
+                kind,
+                &format!("1-{number:05}"),
+                event.time_nanos,
+                payload,
+            );
         }
         if let Some(usage) = write::usage(attrs) {
             let mut payload = usage;
@@ -151,8 +188,17 @@ impl Events {
         }
         for (count, (key, value)) in attrs.notes().enumerate() {
             let mut payload = Object::default();
-            payload.text("key", key).value("value", value).opener(&origin.id, attrs);
-            self.push(origin, EventKind::Annotation, &format!("3-{count:05}"), span.end_nanos, payload);
+            payload
+                .text("key", key)
+                .value("value", value)
+                .opener(&origin.id, attrs);
+            self.push(
+                origin,
+                EventKind::Annotation,
+                &format!("3-{count:05}"),
+                span.end_nanos,
+                payload,
+            );
         }
     }
 
@@ -164,17 +210,25 @@ impl Events {
         };
         let of_run = attrs.text("runtrail.parent.rule") == Some("run");
         if let Some(parent) = span.parent_span_id.filter(|_| !of_run) {
-            payload.text("opener_id", &format!("{}-0", write::hex(&parent)));
+            let depth = attrs.depth().map(|own| own - 1);
+            payload.text("opener_id", &write::event_id(&parent, depth, "0"));
         }
         self.push(&origin, EventKind::LlmUsage, "2", span.end_nanos, payload);
     }
 
-    fn push(&mut self, origin: &Origin, kind: EventKind, suffix: &str, nanos: u64, payload: Object) {
+    fn push(
+        &mut self,
+        origin: &Origin,
+        kind: EventKind,
+        suffix: &str,
+        nanos: u64,
+        payload: Object,
+    ) {
         let Some(payload) = Payload::new(&kind, payload.finish()) else {
             return;
         };
         self.list.push(TraceEvent {
-            event_id: Text::new(format!("{}-{suffix}", origin.id)),
+            event_id: Text::new(write::event_id(&origin.id, origin.depth, suffix)),
             request_id: origin.request_id.clone(),
             kind,
             op_name: origin.op_name.clone(),
@@ -194,8 +248,12 @@ impl Origin {
             request_id: run.unwrap_or_else(|| Text::new(write::hex(&span.trace_id))),
             op_name: op_name.map(Text::new),
             ctx: attrs.ctx(),
-            id: write::hex(&span.span_id),
-            seq: attrs.get("runtrail.seq").and_then(|value| value.as_i64()).map_or(0, |seq| seq.max(0) as u64),
+            id: span.span_id,
+            depth: attrs.depth(),
+            seq: attrs
+                .get("runtrail.seq")
+                .and_then(|value| value.as_i64())
+                .map_or(0, |seq| seq.max(0) as u64),
         }
     }
 }

@@ -10,6 +10,8 @@ mod it {
     mod shapes;
     mod sorting;
     mod sources;
+    #[cfg(feature = "otlp")]
+    mod spans;
     mod support;
 }
 

@@ -40,6 +40,8 @@ pub mod runtrail {
     pub const MISSING: &str = "runtrail.missing";
     /// How long the engine says it took.
     pub const DURATION_MS: &str = "runtrail.duration_ms";
+    /// How many spans are above it.
+    pub const DEPTH: &str = "runtrail.depth";
     /// The `seq` of the first event.
     pub const SEQ: &str = "runtrail.seq";
     /// The number of items yielded.

@@ -11,6 +11,7 @@ mod it {
     mod grpc;
     mod hosts;
     mod letters;
+    mod roundtrip;
     mod rows;
     mod settings;
     mod streams;

@@ -22,8 +22,7 @@ impl Reader<'_> {
         sink: &mut dyn Sink,
     ) -> Result<Option<Opened>, ArchiveError> {
         let format = match opened.format {
-            // What is damaged from its beginning is told of where it is read as text.
-            Format::Gzip | Format::Zstd => sniff_inside(&mut opened).unwrap_or(opened.format),
+            Format::Gzip | Format::Zstd => sniff_inside(&mut opened),
             format => format,
         };
         let plain: Box<dyn Read + Send> = match (format, opened.plain) {
@@ -52,12 +51,16 @@ impl Reader<'_> {
                 Err((bytes, reason)) => (bytes, Err(reason)),
             };
             if opened.uncounted {
-                self.progress.bytes_read.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                self.progress
+                    .bytes_read
+                    .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             }
             match found {
                 Ok(events) => {
                     self.report.events += events.len() as u64;
-                    self.progress.events.fetch_add(events.len() as u64, Ordering::Relaxed);
+                    self.progress
+                        .events
+                        .fetch_add(events.len() as u64, Ordering::Relaxed);
                     if !events.is_empty() {
                         sink.events(events, bytes.len())?;
                     }
@@ -84,7 +87,9 @@ impl Reader<'_> {
             Ok(record) => record,
             Err(error) => {
                 if error.raw_os_error().is_some() {
-                    self.report.failed.push((file.name.to_owned(), error.to_string()));
+                    self.report
+                        .failed
+                        .push((file.name.to_owned(), error.to_string()));
                 }
                 file.input = BufReader::new(Box::new(std::io::empty()));
                 Some(Err((Vec::new(), RejectReason::Damaged(error.to_string()))))
@@ -107,16 +112,23 @@ struct SpanFile<'a> {
 impl SpanFile<'_> {
     fn line(&mut self, limit: usize) -> std::io::Result<Option<Record>> {
         let mut line = Vec::new();
-        let read = self.input.by_ref().take(limit as u64 + 1).read_until(b'\n', &mut line)?;
+        let read = self
+            .input
+            .by_ref()
+            .take(limit as u64 + 1)
+            .read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(None);
         }
         if read > limit {
             let rest = skip_line(&mut self.input)?;
-            return Ok(Some(Err((line, RejectReason::Spans(format!(
-                "a line of {} bytes; the limit is {limit}",
-                read as u64 + rest
-            ))))));
+            return Ok(Some(Err((
+                line,
+                RejectReason::Spans(format!(
+                    "a line of {} bytes; the limit is {limit}",
+                    read as u64 + rest
+                )),
+            ))));
         }
         Ok(Some(Ok(line)))
     }
@@ -137,7 +149,10 @@ impl SpanFile<'_> {
         };
         let most = length.unwrap_or(limit).min(limit);
         let mut message = Vec::new();
-        self.input.by_ref().take(most as u64 + 1 - u64::from(length.is_some())).read_to_end(&mut message)?;
+        self.input
+            .by_ref()
+            .take(most as u64 + 1 - u64::from(length.is_some()))
+            .read_to_end(&mut message)?;
         let whole = length.map_or(message.len() <= limit, |length| message.len() == length);
         if whole {
             return Ok(Some(Ok(message)));

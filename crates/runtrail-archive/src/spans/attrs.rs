@@ -30,7 +30,9 @@ impl<'a> Attrs<'a> {
     pub(super) fn of(span: &'a Span<'_>) -> Self {
         let list = &span.attributes;
         Self {
-            ours: list.iter().any(|attr| attr.key == "runtrail.mapping.version"),
+            ours: list
+                .iter()
+                .any(|attr| attr.key == "runtrail.mapping.version"),
             list,
         }
     }
@@ -43,7 +45,10 @@ impl<'a> Attrs<'a> {
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&'a Value<'a>> {
-        self.list.iter().find(|attr| attr.key == key).map(|attr| &attr.value)
+        self.list
+            .iter()
+            .find(|attr| attr.key == key)
+            .map(|attr| &attr.value)
     }
 
     pub(super) fn text(&self, key: &str) -> Option<&'a str> {
@@ -78,20 +83,26 @@ impl<'a> Attrs<'a> {
         self.ours
     }
 
+    /// How many spans are above it, where Runtrail says so.
+    pub(super) fn depth(&self) -> Option<i64> {
+        self.get("runtrail.depth")?
+            .as_i64()
+            .filter(|depth| (1..1 << 32).contains(depth))
+    }
+
     pub(super) fn ctx(&self) -> Ctx {
         match self.get("runtrail.op.ctx") {
-            Some(Value::Array(segments)) => {
-                Ctx::new(segments.iter().filter_map(Value::as_str))
-            }
+            Some(Value::Array(segments)) => Ctx::new(segments.iter().filter_map(Value::as_str)),
             _ => Ctx::default(),
         }
     }
 
     /// The status, by the word that Runtrail wrote or by OpenTelemetry's code.
     pub(super) fn status(&self, span: &Span<'_>) -> &'a str {
-        self.text("runtrail.status").unwrap_or(match span.status.code {
-            status_code::ERROR => "error",
-            _ => "ok",
-        })
+        self.text("runtrail.status")
+            .unwrap_or(match span.status.code {
+                status_code::ERROR => "error",
+                _ => "ok",
+            })
     }
 }

@@ -55,7 +55,8 @@ impl Object {
             Value::Int(number) => self.int(key, *number),
             Value::Double(number) => self.number(key, *number),
             Value::Bool(value) => {
-                self.key(key).push_str(if *value { "true" } else { "false" });
+                self.key(key)
+                    .push_str(if *value { "true" } else { "false" });
                 self
             }
             Value::Array(values) => {
@@ -80,26 +81,35 @@ impl Object {
             .parent_span_id
             .filter(|_| attrs.text("runtrail.parent.rule") != Some("run"));
         if let Some(parent) = parent {
-            self.text("parent_id", &format!("{}-0", hex(&parent)));
+            self.text(
+                "parent_id",
+                &event_id(&parent, attrs.depth().map(|own| own - 1), "0"),
+            );
         }
         self
     }
 
     /// The span's own opener, where there is one.
-    pub(super) fn opener(&mut self, id: &str, attrs: &Attrs<'_>) -> &mut Self {
+    pub(super) fn opener(&mut self, id: &[u8; 8], attrs: &Attrs<'_>) -> &mut Self {
         if attrs.text("runtrail.missing") != Some("start") {
-            self.text("opener_id", &format!("{id}-0"));
+            self.text("opener_id", &event_id(id, attrs.depth(), "0"));
         }
         self
     }
 
     /// What went wrong: the event of the error, or the status.
     pub(super) fn error(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) -> &mut Self {
-        let event = span.events.iter().rev().find(|event| event.name == "exception");
+        let event = span
+            .events
+            .iter()
+            .rev()
+            .find(|event| event.name == "exception");
         let said = event.map(Attrs::of_event);
         let of = |key| said.as_ref().and_then(|said| said.text(key));
         let message = of("exception.message");
-        let message = message.or((!attrs.is_ours() && !span.status.message.is_empty()).then_some(&*span.status.message));
+        let message = message
+            .or((!attrs.is_ours() && !span.status.message.is_empty())
+                .then_some(&*span.status.message));
         let kind = of("exception.type");
         if event.is_none() && message.is_none() {
             return self;
@@ -128,19 +138,35 @@ impl Object {
 /// The usage that a span reports, under the names of GenAI or of `OpenInference`.
 pub(super) fn usage(attrs: &Attrs<'_>) -> Option<Object> {
     let mut usage = Object::default();
-    let model = attrs.first(&["gen_ai.response.model", "gen_ai.request.model", "llm.model_name"]);
+    let model = attrs.first(&[
+        "gen_ai.response.model",
+        "gen_ai.request.model",
+        "llm.model_name",
+    ]);
     let names: [(&str, &[&str]); 3] = [
         (
             "prompt_tokens",
-            &["gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.token_count.prompt"],
+            &[
+                "gen_ai.usage.input_tokens",
+                "gen_ai.usage.prompt_tokens",
+                "llm.token_count.prompt",
+            ],
         ),
         (
             "completion_tokens",
-            &["gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.token_count.completion"],
+            &[
+                "gen_ai.usage.output_tokens",
+                "gen_ai.usage.completion_tokens",
+                "llm.token_count.completion",
+            ],
         ),
-        ("total_tokens", &["gen_ai.usage.total_tokens", "llm.token_count.total"]),
+        (
+            "total_tokens",
+            &["gen_ai.usage.total_tokens", "llm.token_count.total"],
+        ),
     ];
-    let is_call = attrs.get("runtrail.span.type").is_some() && attrs.text("gen_ai.operation.name") == Some("chat");
+    let is_call = attrs.get("runtrail.span.type").is_some()
+        && attrs.text("gen_ai.operation.name") == Some("chat");
     let mut any = is_call;
     if let Some(model) = model.and_then(Value::as_str) {
         usage.text("model", model);
@@ -151,11 +177,23 @@ pub(super) fn usage(attrs: &Attrs<'_>) -> Option<Object> {
             usage.int(key, count);
         }
     }
-    if let Some(cost) = attrs.first(&["runtrail.cost.usd", "llm.cost.total"]).and_then(Value::as_f64) {
+    if let Some(cost) = attrs
+        .first(&["runtrail.cost.usd", "llm.cost.total"])
+        .and_then(Value::as_f64)
+    {
         any = true;
         usage.number("cost_usd", cost);
     }
     any.then_some(usage)
+}
+
+/// The id of an event of a span. Events of one moment come in the order of their ids: what is deeper
+/// opened later.
+pub(super) fn event_id(span_id: &[u8; 8], depth: Option<i64>, suffix: &str) -> String {
+    match depth {
+        Some(depth) => format!("{depth:06}-{}-{suffix}", hex(span_id)),
+        None => format!("{}-{suffix}", hex(span_id)),
+    }
 }
 
 /// Lower-case hex.

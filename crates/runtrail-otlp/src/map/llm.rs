@@ -104,6 +104,7 @@ pub(super) fn children(
         place,
         request_id: &record.request_id,
         parent: record.span_id.to_bytes(),
+        depth: record.depth + 1,
         clock: (op_start, op_end),
     };
     let id = |index: u64| ids.llm(op_name, ctx, occurrence, index).to_bytes();
@@ -125,6 +126,7 @@ pub(super) fn stray(place: &Place<'_>, run: &RunSummary, out: &mut impl FnMut(Sp
         place,
         request_id: &run.request_id,
         parent: place.root_id,
+        depth: 1,
         clock: (start, time::nanos(run.ended_at).max(start)),
     };
     for (call, index) in run.stray_calls.iter().zip(0..) {
@@ -140,6 +142,7 @@ struct CallSpans<'p> {
     place: &'p Place<'p>,
     request_id: &'p str,
     parent: [u8; 8],
+    depth: u32,
     clock: (u64, u64),
 }
 
@@ -163,6 +166,7 @@ impl CallSpans<'_> {
         attrs.push(openinference::KIND, Kind::Llm.as_str());
         figures.describe(&mut attrs);
         attrs.push(runtrail::LLM_INDEX, index);
+        attrs.push(runtrail::DEPTH, u64::from(self.depth));
         if self.parent == self.place.root_id {
             attrs.push(runtrail::PARENT_RULE, ParentRule::Run.as_str());
         }

@@ -1,0 +1,169 @@
+//! Events → spans → events keeps ops, times, status, usage, groups and parents.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use proptest::prelude::*;
+use runtrail_archive::{Archive, ReadOptions, SortOptions};
+use runtrail_core::event::TraceEvent;
+use runtrail_core::export::{Batch, Exporter};
+use runtrail_core::span::{SpanName, SpanRecord};
+use runtrail_otlp::OtlpLines;
+use runtrail_otlp::map::{Content, MapSettings};
+use runtrail_testkit::fold::{FoldedRun, fold_runs};
+use runtrail_testkit::golden::engine_samples;
+use runtrail_testkit::strategies::{Ids, Shape, shaped_run};
+
+/// Writes a stream as spans and reads it back.
+fn there_and_back(events: &[TraceEvent]) -> Vec<TraceEvent> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.jsonl");
+    let mapping = MapSettings {
+        content: Content::ALL,
+        ..MapSettings::default()
+    };
+    let mut exporter = Box::new(OtlpLines::file(&path).mapping(mapping).into_exporter());
+    let mut ordered = events.to_vec();
+    ordered.sort();
+    exporter.export(&Batch::new(ordered, [])).unwrap();
+    exporter.close(Instant::now()).unwrap();
+    let mut archive = Archive::open(&[path.to_str().unwrap()]).unwrap();
+    let mut read = Vec::new();
+    let report = archive
+        .read(ReadOptions::default(), &mut |event| read.push(event))
+        .unwrap();
+    assert_eq!(
+        (report.rejected(), report.failed.len()),
+        (0, 0),
+        "{:?}",
+        report.rejects
+    );
+    read
+}
+
+/// What must be the same of a span.
+fn told(span: &SpanRecord) -> String {
+    let name = match &span.name {
+        SpanName::Op {
+            op_name,
+            ctx,
+            occurrence,
+        } => format!("op {op_name} {ctx:?} {occurrence}"),
+        SpanName::Group { name, occurrence } => format!("group {name} {occurrence}"),
+    };
+    let usage = &span.usage;
+    format!(
+        "{name} {} {} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?}",
+        span.status,
+        span.started_at,
+        span.ended_at,
+        span.duration_ms,
+        span.parent,
+        span.missing,
+        span.error,
+        span.yields.count,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.total_tokens,
+        usage.cost_usd,
+        usage.models,
+        span.media.len(),
+    )
+}
+
+fn by_id(run: &FoldedRun) -> BTreeMap<String, String> {
+    run.spans
+        .iter()
+        .map(|span| (span.span_id.to_string(), told(span)))
+        .collect()
+}
+
+fn assert_same(events: &[TraceEvent]) {
+    let (mut before, mut after) = (fold_runs(events), fold_runs(&there_and_back(events)));
+    before.sort_by(|one, other| one.summary.request_id.cmp(&other.summary.request_id));
+    after.sort_by(|one, other| one.summary.request_id.cmp(&other.summary.request_id));
+    assert_eq!(before.len(), after.len());
+    for (before, after) in before.iter().zip(&after) {
+        assert_eq!(by_id(before), by_id(after), "{}", before.summary.request_id);
+        assert_eq!(before.summary.status, after.summary.status);
+        assert_eq!(
+            before.summary.usage.prompt_tokens,
+            after.summary.usage.prompt_tokens
+        );
+        assert_eq!(before.summary.span_id, after.summary.span_id);
+    }
+}
+
+#[test]
+fn recorded_runs_come_back() {
+    for sample in engine_samples() {
+        assert_same(&sample.events);
+    }
+}
+
+fn groups(events: &[TraceEvent]) -> BTreeMap<String, Option<String>> {
+    let runs = fold_runs(events);
+    let spans = runs.iter().flat_map(|run| &run.spans);
+    spans
+        .map(|span| {
+            let group = span.group.as_ref().map(|group| group.span_id.to_string());
+            (span.span_id.to_string(), group)
+        })
+        .collect()
+}
+
+/// Whether two spans beside each other opened at one moment: nothing says which was first.
+fn has_tie(events: &[TraceEvent]) -> bool {
+    let runs = fold_runs(events);
+    let moments = runs.iter().flat_map(|run| &run.spans);
+    let mut seen = std::collections::BTreeSet::new();
+    moments
+        .map(|span| (span.started_at, span.seq, span.depth))
+        .any(|moment| !seen.insert(moment))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn what_the_emitter_writes_comes_back(events in shaped_run("r", Shape {
+        ids: Ids::Always,
+        balanced: true,
+        max_steps: 60,
+    })) {
+        // A run without an op and a group has no span but its own, and so no events.
+        prop_assume!(!has_tie(&events) && !fold_runs(&events)[0].spans.is_empty());
+        assert_same(&events);
+        prop_assert_eq!(groups(&events), groups(&there_and_back(&events)));
+    }
+}
+
+#[test]
+fn what_comes_back_can_be_sorted_and_sent_with_the_same_ids() {
+    let sample = engine_samples()
+        .into_iter()
+        .find(|sample| sample.scenario == "nested")
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spans.jsonl");
+    let mut exporter = Box::new(OtlpLines::file(&path).into_exporter());
+    exporter
+        .export(&Batch::new(sample.events.clone(), []))
+        .unwrap();
+    exporter.close(Instant::now()).unwrap();
+    let mut archive = Archive::open(&[path.to_str().unwrap()]).unwrap();
+    let sorted = archive
+        .sorted(ReadOptions::default(), SortOptions::default())
+        .unwrap();
+    assert!(sorted.report.events > 0);
+    let ids = |runs: Vec<FoldedRun>| -> Vec<_> {
+        let spans = runs.into_iter().flat_map(|run| run.spans);
+        let mut ids: Vec<_> = spans.map(|span| span.span_id).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(
+        ids(fold_runs(&sample.events)),
+        ids(fold_runs(&there_and_back(&sample.events)))
+    );
+}
