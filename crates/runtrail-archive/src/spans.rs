@@ -33,6 +33,8 @@ struct Origin {
     id: [u8; 8],
     depth: Option<i64>,
     seq: u64,
+    /// That of the event that closed it; what is known to have come before that, and no more, has it too.
+    end_seq: u64,
 }
 
 impl Events {
@@ -51,7 +53,7 @@ impl Events {
     /// after everything, where no group is open that they could be taken for notes on.
     fn add_run(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
         let origin = Origin {
-            seq: u64::MAX,
+            end_seq: u64::MAX,
             ..Origin::of(span, attrs, None)
         };
         for (count, (key, value)) in attrs.notes().enumerate() {
@@ -234,7 +236,11 @@ impl Events {
             op_name: origin.op_name.clone(),
             ctx: origin.ctx.clone(),
             timestamp: timestamp(nanos),
-            seq: origin.seq,
+            seq: if suffix.starts_with(['0', '1']) {
+                origin.seq
+            } else {
+                origin.end_seq
+            },
             payload,
             extra: None,
         });
@@ -244,16 +250,16 @@ impl Events {
 impl Origin {
     fn of(span: &Span<'_>, attrs: &Attrs<'_>, op_name: Option<&str>) -> Self {
         let run = attrs.text("runtrail.run.id").map(Text::new);
+        let number = |key| u64::try_from(attrs.get(key)?.as_i64()?).ok();
+        let seq = number("runtrail.seq");
         Self {
             request_id: run.unwrap_or_else(|| Text::new(write::hex(&span.trace_id))),
             op_name: op_name.map(Text::new),
             ctx: attrs.ctx(),
             id: span.span_id,
             depth: attrs.depth(),
-            seq: attrs
-                .get("runtrail.seq")
-                .and_then(|value| value.as_i64())
-                .map_or(0, |seq| seq.max(0) as u64),
+            seq: seq.unwrap_or(0),
+            end_seq: number("runtrail.end_seq").or(seq).unwrap_or(0),
         }
     }
 }

@@ -67,6 +67,8 @@ pub struct SpanRecord {
     pub end_event_id: Option<Text>,
     /// The `seq` of its first event.
     pub seq: u64,
+    /// The `seq` of the event that closed it.
+    pub end_seq: Option<u64>,
 }
 
 impl SpanRecord {

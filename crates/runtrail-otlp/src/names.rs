@@ -44,6 +44,8 @@ pub mod runtrail {
     pub const DEPTH: &str = "runtrail.depth";
     /// The `seq` of the first event.
     pub const SEQ: &str = "runtrail.seq";
+    /// The `seq` of the event that closed it.
+    pub const END_SEQ: &str = "runtrail.end_seq";
     /// The number of items yielded.
     pub const YIELD_COUNT: &str = "runtrail.yield.count";
     /// An item's index, on its event and on links to its generator.

@@ -102,6 +102,7 @@ pub(super) fn describe_common<'a>(record: &'a SpanRecord, attrs: &mut Attrs<'a>)
     }
     attrs.push(runtrail::PARENT_RULE, record.parent_rule.as_str());
     attrs.push(runtrail::SEQ, record.seq);
+    attrs.push_some(runtrail::END_SEQ, record.end_seq);
     attrs.push(runtrail::DEPTH, u64::from(record.depth));
     attrs.push_some(
         runtrail::DURATION_MS,

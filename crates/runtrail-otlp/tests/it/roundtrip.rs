@@ -51,7 +51,9 @@ fn told(span: &SpanRecord) -> String {
         } => format!("op {op_name} {ctx:?} {occurrence}"),
         SpanName::Group { name, occurrence } => format!("group {name} {occurrence}"),
     };
-    let usage = &span.usage;
+    // A group's sum is told by its ops: one that ends after the group reports its call too late for it.
+    let none = runtrail_core::span::Usage::default();
+    let usage = if span.is_op() { &span.usage } else { &none };
     format!(
         "{name} {} {} {:?} {:?} {:?} {:?} {:?} {} {:?} {:?} {:?} {:?} {:?} {:?}",
         span.status,

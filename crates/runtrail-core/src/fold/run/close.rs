@@ -117,6 +117,7 @@ impl RunFold {
             whole.then(|| ended_at.millis_since(record.started_at))
         });
         record.end_event_id = Some(event.event_id.clone());
+        record.end_seq = Some(event.seq);
     }
 
     fn op_without_start(

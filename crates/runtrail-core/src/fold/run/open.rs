@@ -277,6 +277,7 @@ impl RunFold {
             start_event_id: None,
             end_event_id: None,
             seq: event.seq,
+            end_seq: None,
         }
     }
 
