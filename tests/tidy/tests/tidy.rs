@@ -16,8 +16,10 @@ use walkdir::WalkDir;
 /// What each crate of ours may depend on, of ours.
 const OURS: &[(&str, &[&str])] = &[
     ("runtrail-core", &[]),
-    ("runtrail-archive", &["runtrail-core"]),
+    ("runtrail-archive", &["runtrail-core", "runtrail-otlp-wire"]),
     ("runtrail-json", &["runtrail-core"]),
+    ("runtrail-otlp", &["runtrail-core", "runtrail-otlp-wire"]),
+    ("runtrail-otlp-wire", &[]),
     ("runtrail-parquet", &["runtrail-core"]),
     ("runtrail-testkit", &["runtrail-core"]),
     (
@@ -26,6 +28,7 @@ const OURS: &[(&str, &[&str])] = &[
             "runtrail-core",
             "runtrail-archive",
             "runtrail-json",
+            "runtrail-otlp",
             "runtrail-parquet",
         ],
     ),
@@ -38,7 +41,17 @@ const FENCED: &[(&str, &[&str])] = &[
     ("parquet", &["runtrail-parquet"]),
     ("object_store", &["runtrail-parquet"]),
     ("clap", &["runtrail-cli"]),
-    ("tokio", &["runtrail-parquet"]),
+    // The testkit's receiver, behind a feature.
+    ("opentelemetry", &["runtrail-otlp"]),
+    ("opentelemetry-proto", &["runtrail-testkit"]),
+    ("opentelemetry_sdk", &["runtrail-otlp"]),
+    ("prost", &["runtrail-testkit"]),
+    (
+        "tokio",
+        &["runtrail-otlp", "runtrail-parquet", "runtrail-testkit"],
+    ),
+    ("tonic", &["runtrail-otlp", "runtrail-testkit"]),
+    ("ureq", &["runtrail-otlp"]),
 ];
 
 fn root() -> PathBuf {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use runtrail_archive::{Archive, ReadOptions, SortOptions};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::export::{Batch, Exporter};
-use runtrail_core::span::{SpanName, SpanRecord};
+use runtrail_core::span::{ParentRule, SpanName, SpanRecord};
 use runtrail_otlp::OtlpLines;
 use runtrail_otlp::map::{Content, MapSettings};
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
@@ -114,6 +114,14 @@ fn groups(events: &[TraceEvent]) -> BTreeMap<String, Option<String>> {
         .collect()
 }
 
+/// Whether some op was found to run on a generator's item, by its ctx: such a one comes back in the
+/// generator's group, whatever group was open around it.
+fn runs_on_items(events: &[TraceEvent]) -> bool {
+    let runs = fold_runs(events);
+    let mut spans = runs.iter().flat_map(|run| &run.spans);
+    spans.any(|span| span.parent_rule == ParentRule::Yield)
+}
+
 /// Whether two spans beside each other opened at one moment: nothing says which was first.
 fn has_tie(events: &[TraceEvent]) -> bool {
     let runs = fold_runs(events);
@@ -136,7 +144,10 @@ proptest! {
         // A run without an op and a group has no span but its own, and so no events.
         prop_assume!(!has_tie(&events) && !fold_runs(&events)[0].spans.is_empty());
         assert_same(&events);
-        prop_assert_eq!(groups(&events), groups(&there_and_back(&events)));
+        let (before, after) = (groups(&events), groups(&there_and_back(&events)));
+        if !runs_on_items(&events) {
+            prop_assert_eq!(before, after);
+        }
     }
 }
 
