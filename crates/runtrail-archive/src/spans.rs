@@ -2,7 +2,7 @@
 //!
 //! A span that Runtrail wrote becomes the events that it was made of, as far as it tells them:
 //! starts, ends, notes, usage, items, media, under the same names. A span of another program becomes an
-//! op with the span's name; its run is the trace, its usage what the GenAI and `OpenInference`
+//! op with the span's name; its run is the trace, its usage what the GenAI and OpenInference
 //! names say, its other attributes notes.
 //!
 //! Events name each other (`parent_id`, `opener_id`), so that pairs and parents do not depend on
@@ -14,7 +14,7 @@ mod write;
 use runtrail_core::event::{Ctx, EventKind, Payload, TraceEvent};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
-use runtrail_otlp_wire::model::Span;
+use runtrail_otlp_wire::model::{Event, Span, Value};
 
 use attrs::Attrs;
 use write::Object;
@@ -90,7 +90,7 @@ impl Events {
             let mut end = Object::default();
             end.text("name", name)
                 .text("status", attrs.status(span))
-                .opener(&origin.id, attrs);
+                .opener(origin.id, attrs);
             self.push(&origin, EventKind::GroupEnd, "9", span.end_nanos, end);
         }
     }
@@ -112,18 +112,13 @@ impl Events {
         let mut end = Object::default();
         end.json("outputs", attrs.content("output"))
             .text("status", attrs.status(span));
-        let duration = attrs
-            .get("runtrail.duration_ms")
-            .and_then(|value| value.as_f64());
+        let duration = attrs.get("runtrail.duration_ms").and_then(Value::as_f64);
         let measured = span.end_nanos.saturating_sub(span.start_nanos) as f64 / 1e6;
         end.number("duration_ms", duration.unwrap_or(measured));
-        if let Some(count) = attrs
-            .get("runtrail.yield.count")
-            .and_then(|value| value.as_i64())
-        {
+        if let Some(count) = attrs.get("runtrail.yield.count").and_then(Value::as_i64) {
             end.int("yield_count", count);
         }
-        end.error(span, attrs).opener(&origin.id, attrs);
+        end.error(span, attrs).opener(origin.id, attrs);
         self.push(&origin, EventKind::OpEnd, "9", span.end_nanos, end);
     }
 
@@ -131,47 +126,11 @@ impl Events {
     fn add_happenings(&mut self, span: &Span<'_>, attrs: &Attrs<'_>, origin: &Origin) {
         let mut noted = false;
         for (number, event) in span.events.iter().enumerate() {
-            let said = Attrs::of_event(event);
-            let mut payload = Object::default();
-            let kind = match &*event.name {
-                "runtrail.yield" => {
-                    payload.json("yielded", said.text("runtrail.yield.value"));
-                    if let Some(index) = said.get("runtrail.yield.index").and_then(|v| v.as_i64()) {
-                        payload.int("idx", index);
-                    }
-                    EventKind::OpYield
-                }
-                "runtrail.annotation" => {
-                    noted = true;
-                    payload.text(
-                        "key",
-                        said.text("runtrail.annotation.key").unwrap_or_default(),
-                    );
-                    if let Some(value) = said.get("runtrail.annotation.value") {
-                        payload.value("value", value);
-                    }
-                    EventKind::Annotation
-                }
-                "runtrail.media" => {
-                    for (key, name) in [
-                        ("handle", "runtrail.media.handle"),
-                        ("mime", "runtrail.media.mime"),
-                    ] {
-                        if let Some(text) = said.text(name) {
-                            payload.text(key, text);
-                        }
-                    }
-                    if let Some(size) = said
-                        .get("runtrail.media.size_bytes")
-                        .and_then(|v| v.as_i64())
-                    {
-                        payload.int("size_bytes", size);
-                    }
-                    EventKind::MediaRef
-                }
-                _ => continue,
+            let Some((kind, mut payload)) = happening(event) else {
+                continue;
             };
-            payload.opener(&origin.id, attrs);
+            noted |= kind == EventKind::Annotation;
+            payload.opener(origin.id, attrs);
             self.push(
                 origin,
                 kind,
@@ -182,7 +141,7 @@ impl Events {
         }
         if let Some(usage) = write::usage(attrs) {
             let mut payload = usage;
-            payload.opener(&origin.id, attrs);
+            payload.opener(origin.id, attrs);
             self.push(origin, EventKind::LlmUsage, "2", span.end_nanos, payload);
         }
         if noted {
@@ -193,7 +152,7 @@ impl Events {
             payload
                 .text("key", key)
                 .value("value", value)
-                .opener(&origin.id, attrs);
+                .opener(origin.id, attrs);
             self.push(
                 origin,
                 EventKind::Annotation,
@@ -213,7 +172,7 @@ impl Events {
         let of_run = attrs.text("runtrail.parent.rule") == Some("run");
         if let Some(parent) = span.parent_span_id.filter(|_| !of_run) {
             let depth = attrs.depth().map(|own| own - 1);
-            payload.text("opener_id", &write::event_id(&parent, depth, "0"));
+            payload.text("opener_id", &write::event_id(parent, depth, "0"));
         }
         self.push(&origin, EventKind::LlmUsage, "2", span.end_nanos, payload);
     }
@@ -230,7 +189,7 @@ impl Events {
             return;
         };
         self.list.push(TraceEvent {
-            event_id: Text::new(write::event_id(&origin.id, origin.depth, suffix)),
+            event_id: Text::new(write::event_id(origin.id, origin.depth, suffix)),
             request_id: origin.request_id.clone(),
             kind,
             op_name: origin.op_name.clone(),
@@ -245,6 +204,50 @@ impl Events {
             extra: None,
         });
     }
+}
+
+/// What an event of a span was made of; `None` for one that was not made of an event.
+fn happening(event: &Event<'_>) -> Option<(EventKind, Object)> {
+    let said = Attrs::of_event(event);
+    let mut payload = Object::default();
+    let kind = match &*event.name {
+        "runtrail.yield" => {
+            payload.json("yielded", said.text("runtrail.yield.value"));
+            if let Some(index) = said.get("runtrail.yield.index").and_then(Value::as_i64) {
+                payload.int("idx", index);
+            }
+            EventKind::OpYield
+        }
+        "runtrail.annotation" => {
+            payload.text(
+                "key",
+                said.text("runtrail.annotation.key").unwrap_or_default(),
+            );
+            if let Some(value) = said.get("runtrail.annotation.value") {
+                payload.value("value", value);
+            }
+            EventKind::Annotation
+        }
+        "runtrail.media" => {
+            for (key, name) in [
+                ("handle", "runtrail.media.handle"),
+                ("mime", "runtrail.media.mime"),
+            ] {
+                if let Some(text) = said.text(name) {
+                    payload.text(key, text);
+                }
+            }
+            if let Some(size) = said
+                .get("runtrail.media.size_bytes")
+                .and_then(Value::as_i64)
+            {
+                payload.int("size_bytes", size);
+            }
+            EventKind::MediaRef
+        }
+        _ => return None,
+    };
+    Some((kind, payload))
 }
 
 impl Origin {

@@ -339,7 +339,7 @@ pub enum Value<'a> {
     Bytes(Cow<'a, [u8]>),
 }
 
-impl<'a> Value<'a> {
+impl Value<'_> {
     /// Returns the text of a text value.
     pub fn as_str(&self) -> Option<&str> {
         match self {

@@ -242,7 +242,7 @@ pub mod mlflow {
     pub const COST: &str = "mlflow.llm.cost";
 }
 
-/// `LangSmith`'s own names.
+/// LangSmith's own names.
 pub mod langsmith {
     /// The kind of a span.
     pub const KIND: &str = "langsmith.span.kind";

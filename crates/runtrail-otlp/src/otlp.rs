@@ -317,7 +317,7 @@ impl Sender {
             Some(Err(error)) => Err(self.letters_failed(error)),
             None => {
                 lost.spans += spans;
-                lost.reason = reason.to_owned();
+                reason.clone_into(&mut lost.reason);
                 Ok(())
             }
         }

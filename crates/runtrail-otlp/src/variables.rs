@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Keys and values, in order.
+pub(crate) type Pairs = Vec<(String, String)>;
+
 /// The variables that are read; an empty one is as good as unset.
 #[derive(Clone, Default)]
 pub(crate) struct Variables(BTreeMap<String, String>);
@@ -33,7 +36,7 @@ impl Variables {
     }
 
     /// What the resource is called and what else is known of it.
-    pub(crate) fn resource(&self) -> Result<(Option<String>, Vec<(String, String)>), String> {
+    pub(crate) fn resource(&self) -> Result<(Option<String>, Pairs), String> {
         let listed = self.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let pairs = pairs(listed).map_err(|error| format!("OTEL_RESOURCE_ATTRIBUTES: {error}"))?;
         let named = |name: &str| {
@@ -78,7 +81,7 @@ impl std::fmt::Debug for Variables {
 }
 
 /// Reads `key=value,key=value`, percent-encoded. Errors name the place, never what stands there.
-pub(crate) fn pairs(text: &str) -> Result<Vec<(String, String)>, String> {
+pub(crate) fn pairs(text: &str) -> Result<Pairs, String> {
     let parts = text.split(',').map(str::trim).enumerate();
     parts
         .filter(|(_, part)| !part.is_empty())

@@ -1,5 +1,7 @@
 //! Writing payloads.
 
+use std::fmt::Write as _;
+
 use runtrail_core::json::{RawJson, push_string};
 use runtrail_otlp_wire::model::{Span, Value};
 
@@ -83,14 +85,14 @@ impl Object {
         if let Some(parent) = parent {
             self.text(
                 "parent_id",
-                &event_id(&parent, attrs.depth().map(|own| own - 1), "0"),
+                &event_id(parent, attrs.depth().map(|own| own - 1), "0"),
             );
         }
         self
     }
 
     /// The span's own opener, where there is one.
-    pub(super) fn opener(&mut self, id: &[u8; 8], attrs: &Attrs<'_>) -> &mut Self {
+    pub(super) fn opener(&mut self, id: [u8; 8], attrs: &Attrs<'_>) -> &mut Self {
         if attrs.text("runtrail.missing") != Some("start") {
             self.text("opener_id", &event_id(id, attrs.depth(), "0"));
         }
@@ -135,7 +137,7 @@ impl Object {
     }
 }
 
-/// The usage that a span reports, under the names of GenAI or of `OpenInference`.
+/// The usage that a span reports, under the names of GenAI or of OpenInference.
 pub(super) fn usage(attrs: &Attrs<'_>) -> Option<Object> {
     let mut usage = Object::default();
     let model = attrs.first(&[
@@ -189,16 +191,21 @@ pub(super) fn usage(attrs: &Attrs<'_>) -> Option<Object> {
 
 /// The id of an event of a span. Events of one moment come in the order of their ids: what is deeper
 /// opened later.
-pub(super) fn event_id(span_id: &[u8; 8], depth: Option<i64>, suffix: &str) -> String {
+pub(super) fn event_id(span_id: [u8; 8], depth: Option<i64>, suffix: &str) -> String {
     match depth {
-        Some(depth) => format!("{depth:06}-{}-{suffix}", hex(span_id)),
-        None => format!("{}-{suffix}", hex(span_id)),
+        Some(depth) => format!("{depth:06}-{}-{suffix}", hex(&span_id)),
+        None => format!("{}-{suffix}", hex(&span_id)),
     }
 }
 
 /// Lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
 }
 
 fn quoted(text: &str) -> String {

@@ -46,9 +46,9 @@ fn message() -> Vec<u8> {
         dropped_attributes_count: 0,
     };
     let mut fields = Vec::new();
-    spans()
-        .iter()
-        .for_each(|span| write_span_field(span, &mut fields));
+    for span in &spans() {
+        write_span_field(span, &mut fields);
+    }
     Envelope::new(&resource, &Scope::default(), "").request(&fields)
 }
 

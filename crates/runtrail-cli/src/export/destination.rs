@@ -105,12 +105,11 @@ impl Destination {
         let path = self.path();
         let shown = path.display();
         match self {
-            Self::TreeFile(_) | Self::Receiver(_) => Ok(()),
             Self::SpanFile(_) if path.is_dir() => {
                 Err(Failure::usage(format!("{shown} is a folder"))
                     .help("name a file, such as --to spans.jsonl"))
             }
-            Self::SpanFile(_) => Ok(()),
+            Self::TreeFile(_) | Self::Receiver(_) | Self::SpanFile(_) => Ok(()),
             _ if path.is_dir() => Ok(()),
             _ if path.exists() => Err(Failure::usage(format!(
                 "{shown} is a file; {} is a folder",

@@ -119,7 +119,7 @@ impl Target {
             opened,
             namespace,
         } = self;
-        match opened {
+        let (exporter, report): (Box<dyn Exporter>, Report) = match opened {
             Opened::Lake(mut lake) => {
                 if let Some(staged) = staged {
                     let rejects = rejects
@@ -127,69 +127,45 @@ impl Target {
                         .map(|(reason, count)| ((*reason).to_owned(), *count));
                     lake.set_quarantine(staged, rejects.collect());
                 }
-                let report = lake.report();
-                (
-                    lake,
-                    Finished {
-                        destination,
-                        staged: None,
-                        report: Report::Lake(report),
-                    },
-                )
+                let report = Report::Lake(lake.report());
+                // The lake puts what is in quarantine in its place itself.
+                let finished = Finished {
+                    destination,
+                    staged: None,
+                    report,
+                };
+                return (lake, finished);
             }
             Opened::Trees(trees) => {
                 let report = trees.report();
                 let (counting, totals) = Counting::new(*trees);
-                let report = Report::Trees(report, totals);
                 (
                     Box::new(Spans::new(counting)),
-                    Finished {
-                        destination,
-                        staged,
-                        report,
-                    },
+                    Report::Trees(report, totals),
                 )
             }
             Opened::Otlp(otlp) => {
                 let report = otlp.report();
                 let (exporter, totals) = spans::exporter(*otlp, &namespace);
-                let report = Report::Spans(report, totals);
-                (
-                    exporter,
-                    Finished {
-                        destination,
-                        staged,
-                        report,
-                    },
-                )
+                (exporter, Report::Spans(report, totals))
             }
             Opened::SpanLines(lines) => {
                 let report = lines.report();
                 let (exporter, totals) = spans::exporter(*lines, &namespace);
-                let report = Report::Spans(report, totals);
-                (
-                    exporter,
-                    Finished {
-                        destination,
-                        staged,
-                        report,
-                    },
-                )
+                (exporter, Report::Spans(report, totals))
             }
             Opened::Lines(lines) => {
                 let report = lines.report();
                 let (counting, totals) = Counting::new(Nowhere);
-                let report = Report::Lines(report, totals);
                 let both = Both(*lines, Spans::new(counting));
-                (
-                    Box::new(both),
-                    Finished {
-                        destination,
-                        staged,
-                        report,
-                    },
-                )
+                (Box::new(both), Report::Lines(report, totals))
             }
-        }
+        };
+        let finished = Finished {
+            destination,
+            staged,
+            report,
+        };
+        (exporter, finished)
     }
 }

@@ -188,7 +188,9 @@ fn calls_and_yields_are_kept_one_by_one_within_bounds() {
         },
     );
     let mut spans = Vec::new();
-    events.iter().for_each(|event| fold.push(event, &mut spans));
+    for event in &events {
+        fold.push(event, &mut spans);
+    }
     assert_eq!(
         (spans[0].llm_calls.len(), spans[0].usage.prompt_tokens),
         (0, Some(3))

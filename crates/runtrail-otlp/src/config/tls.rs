@@ -1,7 +1,7 @@
 //! Certificates.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::variables::Variables;
 
@@ -30,11 +30,18 @@ impl Tls {
         let path = |code: Option<PathBuf>, what: &str| {
             code.or_else(|| super::signal_or_general(vars, what).map(|(_, path)| path.into()))
         };
-        let roots = path(code.roots, "CERTIFICATE").map(read).transpose()?;
-        let certificate = path(code.certificate, "CLIENT_CERTIFICATE")
+        let roots = path(code.roots, "CERTIFICATE")
+            .as_deref()
             .map(read)
             .transpose()?;
-        let key = path(code.key, "CLIENT_KEY").map(read).transpose()?;
+        let certificate = path(code.certificate, "CLIENT_CERTIFICATE")
+            .as_deref()
+            .map(read)
+            .transpose()?;
+        let key = path(code.key, "CLIENT_KEY")
+            .as_deref()
+            .map(read)
+            .transpose()?;
         let client = match (certificate, key) {
             (Some(certificate), Some(key)) => Some((certificate, key)),
             (None, None) => None,
@@ -49,9 +56,9 @@ impl Tls {
     }
 }
 
-fn read(path: PathBuf) -> Result<Vec<u8>, String> {
+fn read(path: &Path) -> Result<Vec<u8>, String> {
     let text =
-        std::fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     if text.windows(11).any(|part| part == b"-----BEGIN ") {
         Ok(text)
     } else {

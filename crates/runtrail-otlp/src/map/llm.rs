@@ -105,6 +105,7 @@ pub(super) fn children(
         request_id: &record.request_id,
         parent: record.span_id.to_bytes(),
         depth: record.depth + 1,
+        seq: record.seq,
         clock: (op_start, op_end),
     };
     let id = |index: u64| ids.llm(op_name, ctx, occurrence, index).to_bytes();
@@ -127,6 +128,7 @@ pub(super) fn stray(place: &Place<'_>, run: &RunSummary, out: &mut impl FnMut(Sp
         request_id: &run.request_id,
         parent: place.root_id,
         depth: 1,
+        seq: 0,
         clock: (start, time::nanos(run.ended_at).max(start)),
     };
     for (call, index) in run.stray_calls.iter().zip(0..) {
@@ -143,6 +145,8 @@ struct CallSpans<'p> {
     request_id: &'p str,
     parent: [u8; 8],
     depth: u32,
+    /// That of what the calls belong to.
+    seq: u64,
     clock: (u64, u64),
 }
 
@@ -167,6 +171,7 @@ impl CallSpans<'_> {
         figures.describe(&mut attrs);
         attrs.push(runtrail::LLM_INDEX, index);
         attrs.push(runtrail::DEPTH, u64::from(self.depth));
+        attrs.push(runtrail::SEQ, self.seq);
         if self.parent == self.place.root_id {
             attrs.push(runtrail::PARENT_RULE, ParentRule::Run.as_str());
         }

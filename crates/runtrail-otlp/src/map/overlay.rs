@@ -52,19 +52,15 @@ fn usage(call: Figures<'_>, names: [&str; 3]) -> Option<String> {
     let counts = [call.prompt, call.completion, call.total];
     let known = names.into_iter().zip(counts);
     let known = known.filter_map(|(name, count)| Some(format!("\"{name}\":{}", count?)));
-    object(known.collect())
+    object(&known.collect::<Vec<_>>())
 }
 
 fn cost(call: Figures<'_>, name: &str) -> Option<String> {
     let cost = call.cost.filter(|cost| cost.is_finite());
-    object(
-        cost.map(|cost| format!("\"{name}\":{cost}"))
-            .into_iter()
-            .collect(),
-    )
+    object(cost.map(|cost| format!("\"{name}\":{cost}")).as_slice())
 }
 
-fn object(fields: Vec<String>) -> Option<String> {
+fn object(fields: &[String]) -> Option<String> {
     (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(",")))
 }
 

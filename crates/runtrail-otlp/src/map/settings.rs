@@ -30,7 +30,7 @@ pub enum Overlay {
     Langfuse,
     /// MLflow.
     Mlflow,
-    /// `LangSmith`.
+    /// LangSmith.
     Langsmith,
 }
 

@@ -67,11 +67,9 @@ impl Delivery {
         Self {
             settings,
             deadline,
-            todo: if spans > 0 {
-                vec![0..spans]
-            } else {
-                Vec::new()
-            },
+            todo: std::iter::once(0..spans)
+                .filter(|all| !all.is_empty())
+                .collect(),
             attempts: 0,
             not_before: None,
             last_reason: String::new(),

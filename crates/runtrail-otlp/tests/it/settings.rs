@@ -116,6 +116,9 @@ fn off_is_off() {
     assert!(Otlp::builder().variables(unknown).build().is_err());
 }
 
+const CAPTURE: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
+const HIDE: &str = "OPENINFERENCE_HIDE_INPUTS";
+
 #[test]
 fn content_is_off_unless_asked_for_and_hidden_where_told() {
     use runtrail_otlp::map::Content;
@@ -137,8 +140,6 @@ fn content_is_off_unless_asked_for_and_hidden_where_told() {
                 .any(|span| span.attributes.iter().any(|a| a.key == "input.value"))
         })
     };
-    const CAPTURE: &str = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT";
-    const HIDE: &str = "OPENINFERENCE_HIDE_INPUTS";
     assert!(!sent(&[], None));
     assert!(sent(&[], Some(Content::ALL)));
     assert!(sent(&[(CAPTURE, "span_only")], None));
