@@ -31,6 +31,8 @@ struct Origin {
     op_name: Option<Text>,
     ctx: Ctx,
     id: [u8; 8],
+    /// What the ids of its events begin with, so that calls of one moment come in their order.
+    before: String,
     depth: Option<i64>,
     seq: u64,
     /// That of the event that closed it; what is known to have come before that, and no more, has it too.
@@ -165,9 +167,14 @@ impl Events {
 
     /// One of several calls: the usage of the op above it, or of the run.
     fn add_call(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
-        let origin = Origin::of(span, attrs, None);
         let Some(mut payload) = write::usage(attrs) else {
             return;
+        };
+        let index = attrs.get("runtrail.llm.index").and_then(Value::as_i64);
+        let (depth, index) = (attrs.depth().unwrap_or(0), index.unwrap_or(0));
+        let origin = Origin {
+            before: format!("{depth:06}-{index:09}-"),
+            ..Origin::of(span, attrs, None)
         };
         let of_run = attrs.text("runtrail.parent.rule") == Some("run");
         if let Some(parent) = span.parent_span_id.filter(|_| !of_run) {
@@ -189,7 +196,9 @@ impl Events {
             return;
         };
         self.list.push(TraceEvent {
-            event_id: Text::new(write::event_id(origin.id, origin.depth, suffix)),
+            event_id: Text::new(
+                origin.before.clone() + &write::event_id(origin.id, origin.depth, suffix),
+            ),
             request_id: origin.request_id.clone(),
             kind,
             op_name: origin.op_name.clone(),
@@ -260,6 +269,7 @@ impl Origin {
             op_name: op_name.map(Text::new),
             ctx: attrs.ctx(),
             id: span.span_id,
+            before: String::new(),
             depth: attrs.depth(),
             seq: seq.unwrap_or(0),
             end_seq: number("runtrail.end_seq").or(seq).unwrap_or(0),

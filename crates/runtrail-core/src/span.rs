@@ -212,7 +212,11 @@ pub const YIELDS_AT_AN_END: usize = 64;
 
 /// The yields that are remembered one by one.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct YieldMoments {
+pub struct YieldMoments(Option<Box<Moments>>);
+
+/// Apart from the span, which is held in great numbers and mostly yields nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Moments {
     first: Vec<YieldMoment>,
     last: VecDeque<YieldMoment>,
 }
@@ -220,23 +224,33 @@ pub struct YieldMoments {
 impl YieldMoments {
     /// Adds the next yield; one between the first and the last ones is forgotten.
     pub fn push(&mut self, moment: YieldMoment) {
-        if self.first.len() < YIELDS_AT_AN_END {
-            self.first.push(moment);
+        let Moments { first, last } = &mut **self.0.get_or_insert_default();
+        if first.len() < YIELDS_AT_AN_END {
+            first.push(moment);
             return;
         }
-        if self.last.len() == YIELDS_AT_AN_END {
-            self.last.pop_front();
+        if last.len() == YIELDS_AT_AN_END {
+            last.pop_front();
         }
-        self.last.push_back(moment);
+        last.push_back(moment);
     }
 
     /// Returns those that are remembered, in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = YieldMoment> + '_ {
-        let at = |index: usize| match self.first.get(index) {
-            Some(moment) => *moment,
-            None => self.last[index - self.first.len()],
-        };
-        (0..self.first.len() + self.last.len()).map(at)
+    pub fn iter(&self) -> impl Iterator<Item = YieldMoment> + '_ {
+        let moments = self.0.iter();
+        moments.flat_map(|moments| moments.first.iter().chain(&moments.last).copied())
+    }
+
+    /// Returns how many are remembered.
+    pub fn len(&self) -> usize {
+        self.0
+            .as_ref()
+            .map_or(0, |moments| moments.first.len() + moments.last.len())
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

@@ -16,6 +16,7 @@ mod time;
 mod trace;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use runtrail_core::id::{SpanIds, TraceId};
 use runtrail_core::span::{Parent, RunSummary, SpanName, SpanRecord};
@@ -28,6 +29,9 @@ pub use trace::{TraceContext, TraceParentError};
 
 use run::WorkflowName;
 use trace::Parents;
+
+/// A map by run id: seeded at random, since ids are foreign, and looked into for every span.
+pub(crate) type RunMap<V> = HashMap<Text, V, foldhash::fast::RandomState>;
 
 /// Turns what the fold hands out into OpenTelemetry spans.
 ///
@@ -53,7 +57,7 @@ use trace::Parents;
 pub struct Mapper {
     settings: MapSettings,
     parents: Parents,
-    runs: HashMap<Text, RunState>,
+    runs: RunMap<RunState>,
 }
 
 /// What is known of a run while its spans come.
@@ -79,7 +83,7 @@ impl Mapper {
         Self {
             settings,
             parents: Parents::default(),
-            runs: HashMap::new(),
+            runs: RunMap::default(),
         }
     }
 
@@ -133,39 +137,52 @@ impl Mapper {
     }
 
     fn enter(&mut self, request_id: &Text, record: Option<&SpanRecord>) -> Place<'_> {
-        if !self.runs.contains_key(request_id) && self.runs.len() < self.settings.limits.open_runs {
-            let parent = self.parents.of(request_id);
-            let place = self.place(request_id, parent);
-            let state = RunState {
-                trace_id: place.trace_id,
-                root_id: place.root_id,
-                parent,
-                name: WorkflowName::default(),
-            };
-            self.runs.insert(request_id.detached(), state);
-        }
-        let Some(state) = self.runs.get_mut(request_id) else {
-            return self.place(request_id, self.parents.of(request_id));
+        let Self {
+            settings,
+            parents,
+            runs,
+        } = self;
+        let has_room = runs.len() < settings.limits.open_runs;
+        let state = match runs.entry(request_id.detached()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) if has_room => {
+                new.insert(RunState::new(settings, request_id, parents.of(request_id)))
+            }
+            Entry::Vacant(_) => {
+                let state = RunState::new(settings, request_id, parents.of(request_id));
+                return state.place(settings);
+            }
         };
         if let Some(record) = record {
             state.name.see(record);
         }
-        Place {
-            settings: &self.settings,
-            trace_id: state.trace_id,
-            root_id: state.root_id,
-        }
+        state.place(settings)
     }
 
     fn place(&self, request_id: &str, parent: Option<TraceContext>) -> Place<'_> {
-        let namespace = &self.settings.namespace;
+        RunState::new(&self.settings, request_id, parent).place(&self.settings)
+    }
+}
+
+impl RunState {
+    fn place<'s>(&self, settings: &'s MapSettings) -> Place<'s> {
         Place {
-            settings: &self.settings,
+            settings,
+            trace_id: self.trace_id,
+            root_id: self.root_id,
+        }
+    }
+
+    fn new(settings: &MapSettings, request_id: &str, parent: Option<TraceContext>) -> Self {
+        let namespace = &settings.namespace;
+        Self {
             trace_id: parent.map_or_else(
                 || TraceId::of_run(namespace, request_id).to_bytes(),
                 |parent| parent.trace_id,
             ),
             root_id: SpanIds::of_run(namespace, request_id).run().to_bytes(),
+            parent,
+            name: WorkflowName::default(),
         }
     }
 }

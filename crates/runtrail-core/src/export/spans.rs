@@ -9,7 +9,8 @@ use crate::fold::{Fold, FoldLimits};
 ///
 /// The exporter beneath is handed the end of each run before any span that closed later. The fold
 /// keeps what it has taken, so a batch that failed cannot be tried again here: a wrapper that tries
-/// again belongs beneath this one.
+/// again belongs beneath this one. Everything of a batch is handed on all the same; of several errors
+/// the first is returned.
 #[derive(Debug)]
 pub struct Spans<E> {
     fold: Fold,
@@ -35,6 +36,7 @@ impl<E: SpanExporter> Exporter for Spans<E> {
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
         let mut spans = Vec::new();
+        let mut failed = None;
         for (events, ended) in batch.stretches() {
             for event in events {
                 self.fold.push(event, &mut spans);
@@ -42,14 +44,19 @@ impl<E: SpanExporter> Exporter for Spans<E> {
             if let Some(run) = ended.and_then(|run| self.fold.finish_run(run, &mut spans)) {
                 // Handed on at once: what an exporter holds of unfinished runs, and so where its
                 // limits bite, must not depend on how the stream is split into batches.
-                self.exporter
-                    .export(&SpanBatch::new(std::mem::take(&mut spans), [run]))?;
+                let batch = SpanBatch::new(std::mem::take(&mut spans), [run]);
+                // The fold cannot go back: an error over one run must not cost the others in the batch.
+                if let Err(error) = self.exporter.export(&batch) {
+                    failed.get_or_insert(error);
+                }
             }
         }
-        if spans.is_empty() {
-            return Ok(());
+        if !spans.is_empty()
+            && let Err(error) = self.exporter.export(&SpanBatch::new(spans, []))
+        {
+            failed.get_or_insert(error);
         }
-        self.exporter.export(&SpanBatch::new(spans, []))
+        failed.map_or(Ok(()), Err)
     }
 
     fn flush(&mut self, deadline: Instant) -> Result<(), ExportError> {
@@ -57,12 +64,16 @@ impl<E: SpanExporter> Exporter for Spans<E> {
     }
 
     fn close(mut self: Box<Self>, deadline: Instant) -> Result<(), ExportError> {
+        let mut failed = None;
         for open in self.fold.open_runs() {
             let mut spans = Vec::new();
-            if let Some(run) = self.fold.finish_run(&open, &mut spans) {
-                self.exporter.export(&SpanBatch::new(spans, [run]))?;
+            if let Some(run) = self.fold.finish_run(&open, &mut spans)
+                && let Err(error) = self.exporter.export(&SpanBatch::new(spans, [run]))
+            {
+                failed.get_or_insert(error);
             }
         }
-        Box::new(self.exporter).close(deadline)
+        let closed = Box::new(self.exporter).close(deadline);
+        failed.map_or(closed, Err)
     }
 }

@@ -170,10 +170,11 @@ fn events<'a>(
             .take(left)
             .map(|media| media_event(media, limits)),
     );
-    let moments = record.yields.moments.iter();
+    let moments = &record.yields.moments;
     let (known, left) = (moments.len(), room(&events));
     // Where there is no room for all, the first and the last are shown.
     let kept = moments
+        .iter()
         .enumerate()
         .filter(|(at, _)| *at < left.div_ceil(2) || *at >= known.saturating_sub(left / 2));
     let last_value = record.yields.last_value.as_deref();

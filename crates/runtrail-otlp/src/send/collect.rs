@@ -1,13 +1,11 @@
 //! Which spans go together: a run's in one request where they fit.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use runtrail_core::span::{RunSummary, SpanRecord};
-use runtrail_core::text::Text;
 
 use super::Piece;
-use crate::map::Mapper;
+use crate::map::{Mapper, RunMap};
 
 /// How much goes together.
 #[derive(Debug, Clone, Copy)]
@@ -27,7 +25,7 @@ pub(crate) struct CollectLimits {
 pub(crate) struct Collector {
     mapper: Mapper,
     limits: CollectLimits,
-    runs: HashMap<Text, Held>,
+    runs: RunMap<Held>,
     held: usize,
     /// Of runs that ended; the next piece.
     ready: Held,
@@ -48,7 +46,7 @@ impl Collector {
         Self {
             mapper,
             limits,
-            runs: HashMap::new(),
+            runs: RunMap::default(),
             held: 0,
             ready: Held::default(),
             mapped: 0,
@@ -62,25 +60,22 @@ impl Collector {
 
     /// Takes a span of a run that goes on; appends the pieces that are full.
     pub(crate) fn span(&mut self, record: &SpanRecord, now: Instant, full: &mut Vec<Piece>) {
-        let mut run = match self.runs.remove(&record.request_id) {
-            Some(run) => {
-                self.held -= run.piece.bytes();
-                run
-            }
-            None => Held::default(),
-        };
-        let (limits, mapped) = (self.limits, &mut self.mapped);
-        self.mapper.span(record, |span| {
+        let Self {
+            mapper,
+            limits,
+            runs,
+            mapped,
+            ..
+        } = self;
+        let run = runs.entry(record.request_id.detached()).or_default();
+        let before = run.piece.bytes();
+        mapper.span(record, |span| {
             *mapped += 1;
             run.piece.push(&span);
-            keep_within(&mut run.piece, limits, full);
+            keep_within(&mut run.piece, *limits, full);
         });
-        if run.piece.is_empty() {
-            return;
-        }
         run.since.get_or_insert(now);
-        self.held += run.piece.bytes();
-        self.runs.insert(record.request_id.detached(), run);
+        self.held = self.held + run.piece.bytes() - before;
         if self.held > self.limits.held {
             self.release_all(now, full);
         }

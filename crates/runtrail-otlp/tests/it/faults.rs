@@ -226,6 +226,25 @@ fn zstd_is_sent_where_asked_and_gzip_where_it_is_refused() {
 }
 
 #[test]
+fn an_error_over_one_run_costs_no_other() {
+    let receiver = Receiver::http(|request| match request.number {
+        0 => Reply::Status(400),
+        _ => Reply::Take,
+    });
+    let settings = SendSettings {
+        // A run and its root fill a request.
+        batch_spans: 3,
+        ..quick()
+    };
+    let otlp = to(&receiver.url()).settings(settings).build().unwrap();
+    let runs = ["a", "b", "c"].map(|run| run_of(run, 2, 1));
+    let batch = runtrail_testkit::strategies::batches_at(&runs.concat(), &[]);
+    let (error, counts) = export(otlp, &batch);
+    assert!(error.is_some());
+    assert_eq!((counts.spans, counts.accepted, counts.given_up), (9, 6, 3));
+}
+
+#[test]
 fn sending_again_changes_nothing() {
     let receiver = Receiver::http(|_| Reply::Take);
     let mut seen = Vec::new();
