@@ -4,6 +4,11 @@
 //! Zstandard, pretty-printed or not, with many runs in a file and runs over many files. What a file
 //! is, is told by its content.
 //!
+//! With the feature `otlp`, files of OpenTelemetry spans are archives too: OTLP/JSON Lines and OTLP
+//! protobuf, as a Collector writes them and as `runtrail-otlp` does. Spans that Runtrail wrote come back
+//! as the ops, groups, times, statuses, calls and parents that they were made of. An op comes back in the
+//! group of its parent, and a group's sums count a call when its op ends.
+//!
 //! ```no_run
 //! use runtrail_archive::{Archive, ReadOptions, SortOptions};
 //!

@@ -1,6 +1,7 @@
 //! What stands around spans: the resource, the scope, the schema.
 
-use runtrail_otlp_wire::model::{Attr, Resource, Scope};
+use runtrail_otlp_wire::model::{Attr, Request, Resource, ResourceSpans, Scope, ScopeSpans, Span};
+#[cfg(feature = "http")]
 use runtrail_otlp_wire::protobuf::Envelope;
 
 use crate::names;
@@ -38,12 +39,32 @@ impl Around {
         }
     }
 
+    /// Prepares requests of this resource and scope.
+    #[cfg(feature = "http")]
     pub(crate) fn envelope(&self) -> Envelope {
-        let scope = Scope {
-            name: names::SCOPE.into(),
-            version: crate::VERSION.into(),
-            ..Scope::default()
-        };
-        Envelope::new(&self.resource(), &scope, names::SCHEMA_URL)
+        Envelope::new(&self.resource(), &scope(), names::SCHEMA_URL)
+    }
+
+    /// Puts spans into a request of this resource and scope.
+    pub(crate) fn request<'a>(&'a self, spans: Vec<Span<'a>>) -> Request<'a> {
+        Request {
+            resource_spans: vec![ResourceSpans {
+                resource: self.resource(),
+                scope_spans: vec![ScopeSpans {
+                    scope: scope(),
+                    spans,
+                    schema_url: names::SCHEMA_URL.into(),
+                }],
+                ..ResourceSpans::default()
+            }],
+        }
+    }
+}
+
+fn scope() -> Scope<'static> {
+    Scope {
+        name: names::SCOPE.into(),
+        version: crate::VERSION.into(),
+        ..Scope::default()
     }
 }

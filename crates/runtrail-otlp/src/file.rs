@@ -47,6 +47,7 @@ const LINE: CollectLimits = CollectLimits {
     bytes: 3_500_000,
     spans: 8_192,
     held: 64 << 20,
+    #[cfg(feature = "http")]
     hold: None,
 };
 

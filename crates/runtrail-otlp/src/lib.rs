@@ -76,7 +76,6 @@ pub mod map;
 pub mod names;
 mod report;
 mod send;
-mod variables;
 
 #[cfg(feature = "http")]
 mod config;
@@ -84,6 +83,8 @@ mod config;
 mod otlp;
 #[cfg(feature = "http")]
 mod transport;
+#[cfg(feature = "http")]
+mod variables;
 
 #[cfg(feature = "sdk")]
 mod bridge;
@@ -96,6 +97,7 @@ pub use file::OtlpLines;
 #[cfg(feature = "http")]
 pub use otlp::{Otlp, OtlpBuilder};
 pub use report::{Counts, OtlpReport};
+#[cfg(feature = "http")]
 pub use send::{DeadLetters, Relayed, SendSettings, relay_lines};
 
 /// The version that is told to receivers.

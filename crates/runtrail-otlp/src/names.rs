@@ -16,7 +16,7 @@ pub const SCHEMA_URL: &str = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0
 pub mod runtrail {
     /// The version of the mapping.
     pub const MAPPING_VERSION: &str = "runtrail.mapping.version";
-    /// What a span stands for: see [`span_type`].
+    /// What a span stands for: see [`span_type`](super::span_type).
     pub const SPAN_TYPE: &str = "runtrail.span.type";
     /// The run's id.
     pub const RUN_ID: &str = "runtrail.run.id";

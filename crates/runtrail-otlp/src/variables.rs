@@ -20,7 +20,6 @@ impl Variables {
         Self(vars.collect())
     }
 
-    #[cfg(feature = "http")]
     pub(crate) fn of(vars: impl IntoIterator<Item = (String, String)>) -> Self {
         Self(vars.into_iter().collect())
     }

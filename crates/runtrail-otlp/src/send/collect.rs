@@ -1,6 +1,8 @@
 //! Which spans go together: a run's in one request where they fit.
 
-use std::time::{Duration, Instant};
+#[cfg(feature = "http")]
+use std::time::Duration;
+use std::time::Instant;
 
 use runtrail_core::span::{RunSummary, SpanRecord};
 
@@ -17,6 +19,7 @@ pub(crate) struct CollectLimits {
     /// Bytes held of runs that have not ended.
     pub(crate) held: usize,
     /// How long something is held; `None` for until it is full or over.
+    #[cfg(feature = "http")]
     pub(crate) hold: Option<Duration>,
 }
 
@@ -95,6 +98,7 @@ impl Collector {
     }
 
     /// Appends what has waited long enough.
+    #[cfg(feature = "http")]
     pub(crate) fn overdue(&mut self, now: Instant, full: &mut Vec<Piece>) {
         let Some(hold) = self.limits.hold else { return };
         let is_old = |held: &Held| {

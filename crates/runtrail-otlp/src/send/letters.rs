@@ -5,7 +5,7 @@ use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use runtrail_otlp_wire::json;
-use runtrail_otlp_wire::model::{Request, ResourceSpans, Scope, ScopeSpans};
+use runtrail_otlp_wire::model::{Request, ResourceSpans};
 use serde::Serialize;
 
 use crate::around::Around;
@@ -148,30 +148,6 @@ pub fn relay_lines<E: From<io::Error>>(
                     .first_bad
                     .get_or_insert_with(|| (number, error.to_string()));
             }
-        }
-    }
-}
-
-impl Around {
-    /// Puts spans into a request of this resource and scope.
-    pub(crate) fn request<'a>(
-        &'a self,
-        spans: Vec<runtrail_otlp_wire::model::Span<'a>>,
-    ) -> Request<'a> {
-        Request {
-            resource_spans: vec![ResourceSpans {
-                resource: self.resource(),
-                scope_spans: vec![ScopeSpans {
-                    scope: Scope {
-                        name: crate::names::SCOPE.into(),
-                        version: crate::VERSION.into(),
-                        ..Scope::default()
-                    },
-                    spans,
-                    schema_url: crate::names::SCHEMA_URL.into(),
-                }],
-                ..ResourceSpans::default()
-            }],
         }
     }
 }
