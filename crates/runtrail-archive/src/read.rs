@@ -1,12 +1,9 @@
 //! Reading inputs: chunks in, events and rejects out, in the order of the input.
 
-mod pool;
-
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use pool::{Pool, Task};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::wire::{WireErrorKind, WireReader};
 
@@ -15,15 +12,13 @@ use crate::error::ArchiveError;
 use crate::input::{self, Format, Opened, Plain};
 use crate::options::ReadOptions;
 use crate::parse::{Bad, Parsed, Place, parse, room_for};
+use crate::pool::{Pool, Task};
 use crate::reject::{Reject, RejectCounts, RejectReason};
 use crate::skip::Skip;
 use crate::source::Input;
 
 /// How much of a value beyond the length limit is kept with its reject.
 const OVERLONG_HEAD: usize = 64 << 10;
-
-/// No limit on a value's length is higher: text is addressed by 32 bits.
-const MAX_LINE: usize = 1 << 30;
 
 /// Takes what reading finds.
 pub trait Sink {
@@ -71,6 +66,20 @@ pub struct ReadReport {
 }
 
 impl ReadReport {
+    /// Adds what reading other inputs came to.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.events += other.events;
+        for (code, count) in other.rejects {
+            *self.rejects.entry(code).or_default() += count;
+        }
+        self.substitutions += other.substitutions;
+        self.bytes_read += other.bytes_read;
+        self.files += other.files;
+        self.empty.extend(other.empty);
+        self.skipped.extend(other.skipped);
+        self.failed.extend(other.failed);
+    }
+
     /// Returns the number of rejects.
     pub fn rejected(&self) -> u64 {
         self.rejects.values().sum()
@@ -81,24 +90,23 @@ impl ReadReport {
 pub struct Reader<'a> {
     options: ReadOptions,
     wire: WireReader,
-    pool: Option<Pool>,
+    pool: Option<Pool<ParseJob, (Chunk, Parsed)>>,
     progress: &'a Progress,
+    read_before: u64,
     report: ReadReport,
 }
 
 impl<'a> Reader<'a> {
     /// Makes a reader; with more than one thread it starts them.
     pub fn new(options: ReadOptions, progress: &'a Progress) -> Self {
-        let options = ReadOptions {
-            max_line: options.max_line.min(MAX_LINE),
-            ..options
-        };
-        let pool = (options.threads > 1).then(|| Pool::start(&options));
+        let options = options.within_limits();
+        let pool = (options.threads > 1).then(|| Pool::start(options.threads, || parser(options)));
         Self {
             options,
             wire: WireReader::new(options.wire),
             pool,
             progress,
+            read_before: progress.bytes_read.load(Ordering::Relaxed),
             report: ReadReport::default(),
         }
     }
@@ -118,7 +126,8 @@ impl<'a> Reader<'a> {
 
     /// Ends reading and says what it came to.
     pub fn finish(mut self) -> ReadReport {
-        self.report.bytes_read = self.progress.bytes_read.load(Ordering::Relaxed);
+        let read = self.progress.bytes_read.load(Ordering::Relaxed);
+        self.report.bytes_read = read - self.read_before;
         self.report
     }
 
@@ -211,7 +220,10 @@ impl<'a> Reader<'a> {
             && let Some(chunk) = file.chunks.next(file.want)
         {
             if let Some(pool) = &self.pool {
-                file.waiting.push_back(pool.submit(chunk, file.place));
+                let room = room_for(chunk.text.len());
+                let place = file.place;
+                file.waiting
+                    .push_back(pool.submit(ParseJob { chunk, place, room }));
             }
         }
         if let Some(task) = file.waiting.pop_front() {
@@ -220,7 +232,7 @@ impl<'a> Reader<'a> {
         let Some(chunk) = file.chunks.next(file.want) else {
             return Ok(None);
         };
-        let (limit, room) = (self.options.max_line, room_for(&chunk.text));
+        let (limit, room) = (self.options.max_line, room_for(chunk.text.len()));
         let parsed = parse(
             &mut self.wire,
             &chunk.text,
@@ -256,7 +268,7 @@ impl<'a> Reader<'a> {
             sink.events(parsed.events, chunk.text.len())?;
         }
         for bad in &parsed.bad {
-            let mut reject = file.reject_of(chunk, bad);
+            let mut reject = reject_of(file.name, chunk, bad);
             let cut_by_failure = bad.error.kind() == WireErrorKind::Cut && chunk.last;
             if cut_by_failure && let Some(reason) = self.failure_of(file) {
                 reject.reason = reason;
@@ -368,13 +380,36 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A chunk to parse, with room for its events: the thread that will free them makes it, since
+/// allocators give memory back to where it came from.
+struct ParseJob {
+    chunk: Chunk,
+    place: Place,
+    room: Vec<TraceEvent>,
+}
+
+fn parser(options: ReadOptions) -> impl FnMut(ParseJob) -> (Chunk, Parsed) + Send + 'static {
+    let mut reader = WireReader::new(options.wire);
+    move |ParseJob { chunk, place, room }| {
+        let parsed = parse(
+            &mut reader,
+            &chunk.text,
+            place,
+            chunk.last,
+            options.max_line,
+            room,
+        );
+        (chunk, parsed)
+    }
+}
+
 struct TextFile<'a> {
     name: &'a str,
     compressed: bool,
     uncounted: bool,
     chunks: Chunks,
     place: Place,
-    waiting: VecDeque<Task>,
+    waiting: VecDeque<Task<(Chunk, Parsed)>>,
     want: usize,
     /// How often parsing ahead was in vain.
     misses: u32,
@@ -393,8 +428,10 @@ impl TextFile<'_> {
             }
         }
     }
+}
 
-    fn reject_of(&self, chunk: &Chunk, bad: &Bad) -> Reject {
+/// Says what stands where in a chunk and is no event.
+pub(crate) fn reject_of(file: &str, chunk: &Chunk, bad: &Bad) -> Reject {
         let bytes = chunk.bytes();
         let text = &bytes[bad.range.clone()];
         // White space in the sense of JSON: anything else is part of what is wrong.
@@ -420,7 +457,7 @@ impl TextFile<'_> {
             usize::MAX
         };
         Reject {
-            file: self.name.to_owned(),
+            file: file.to_owned(),
             line: chunk.line + count_lines(&bytes[..bad.range.start]),
             byte: chunk.byte + bad.range.start as u64,
             length: text.len() as u64,
@@ -429,4 +466,3 @@ impl TextFile<'_> {
             text: text[..text.len().min(kept)].to_vec(),
         }
     }
-}

@@ -9,7 +9,6 @@ mod dedup;
 mod frame;
 mod ids;
 mod merge;
-mod prefetch;
 mod spill;
 
 use std::io;
@@ -21,10 +20,15 @@ use ids::DistinctIds;
 use merge::{Cursor, MemoryCursor, Merge};
 use runtrail_core::event::{EventKind, TraceEvent};
 use runtrail_core::export::{Batch, RunEnd};
+use runtrail_core::time::Timestamp;
 use spill::{SpillFile, SpillWriter};
 
 use crate::error::ArchiveError;
 use crate::options::SortOptions;
+use crate::ordered::{RunStarts, Stream};
+use crate::read::ReadReport;
+
+pub(crate) use frame::{FrameBuilder, compacted, frame_at};
 
 /// Events in a batch, at most.
 const BATCH_EVENTS: usize = 1024;
@@ -38,6 +42,7 @@ const MAX_SPILLS: usize = 96;
 /// Collects events to sort.
 pub struct Sorter {
     options: SortOptions,
+    order: RunOrder,
     collected: Vec<Vec<TraceEvent>>,
     held: usize,
     spills: Vec<SpillFile>,
@@ -46,10 +51,15 @@ pub struct Sorter {
 }
 
 impl Sorter {
-    /// Makes a sorter.
+    /// Makes a sorter that orders runs by their ids.
     pub fn new(options: SortOptions) -> Self {
+        Self::by(RunOrder::ById, options)
+    }
+
+    pub(crate) fn by(order: RunOrder, options: SortOptions) -> Self {
         Self {
             options,
+            order,
             collected: Vec::new(),
             held: 0,
             spills: Vec::new(),
@@ -76,34 +86,25 @@ impl Sorter {
     }
 
     /// Ends collecting and begins to hand out.
-    pub fn finish(mut self) -> Result<Sorted, ArchiveError> {
+    pub fn finish(mut self) -> Result<Sorted<'static>, ArchiveError> {
         if self.held > self.options.keep_memory {
             self.spill()?;
         }
         self.wait_for_spill()?;
         let collected = std::mem::take(&mut self.collected);
-        let merge = merge_all(&mut self.spills, collected, &self.options)
+        let merge = merge_all(&mut self.spills, collected, &self.order, &self.options)
             .map_err(|e| self.options.temp_error(e))?;
-        let ids = DistinctIds::new(self.options.temp_dir.clone());
-        let (dedup, counts) = (Dedup::default(), SortCounts::default());
-        Ok(Sorted {
-            merge,
-            options: self.options,
-            dedup,
-            ids,
-            ahead: None,
-            counts,
-        })
+        Ok(Sorted::new(Feed::Merge(merge), self.options))
     }
 
     fn spill(&mut self) -> Result<(), ArchiveError> {
         self.wait_for_spill()?;
         let collected = std::mem::take(&mut self.collected);
         self.held = 0;
-        let dir = self.options.temp_dir.clone();
+        let (dir, order) = (self.options.temp_dir.clone(), self.order.clone());
         let write = move || {
             let mut writer = SpillWriter::create(dir.as_deref())?;
-            MemoryCursor::sort(collected)
+            MemoryCursor::sort(collected, &order)
                 .iter()
                 .try_for_each(|event| writer.push(event))?;
             writer.finish()
@@ -131,7 +132,7 @@ impl Sorter {
         if self.spills.len() < MAX_SPILLS {
             return Ok(());
         }
-        merge_oldest(&mut self.spills, &self.options).map_err(|e| self.options.temp_error(e))
+        merge_oldest(&mut self.spills, &self.order, &self.options).map_err(|e| self.options.temp_error(e))
     }
 }
 
@@ -139,28 +140,33 @@ impl Sorter {
 fn merge_all(
     spills: &mut Vec<SpillFile>,
     collected: Vec<Vec<TraceEvent>>,
+    order: &RunOrder,
     options: &SortOptions,
 ) -> io::Result<Merge> {
     while spills.len() > options.fan_in() {
-        merge_oldest(spills, options)?;
+        merge_oldest(spills, order, options)?;
     }
     let mut cursors = spills
         .drain(..)
         .map(|spill| spill.read().map(Cursor::Spill))
         .collect::<io::Result<Vec<_>>>()?;
     if !collected.is_empty() {
-        cursors.push(Cursor::Memory(MemoryCursor::sort(collected)));
+        cursors.push(Cursor::Memory(MemoryCursor::sort(collected, order)));
     }
-    Ok(Merge::new(cursors))
+    Ok(Merge::new(cursors, order.clone()))
 }
 
 /// Merges the temporary files that have waited longest into one.
-fn merge_oldest(spills: &mut Vec<SpillFile>, options: &SortOptions) -> io::Result<()> {
+fn merge_oldest(
+    spills: &mut Vec<SpillFile>,
+    order: &RunOrder,
+    options: &SortOptions,
+) -> io::Result<()> {
     let cursors = spills
         .drain(..options.fan_in().min(spills.len()))
         .map(|spill| spill.read().map(Cursor::Spill))
         .collect::<io::Result<_>>()?;
-    let mut merge = Merge::new(cursors);
+    let mut merge = Merge::new(cursors, order.clone());
     let mut writer = SpillWriter::create(options.temp_dir.as_deref())?;
     while let Some(event) = merge.next_event()? {
         writer.push(&event)?;
@@ -175,7 +181,7 @@ impl SortOptions {
         (self.merge_memory / CURSOR_BYTES).max(4)
     }
 
-    fn temp_error(&self, source: io::Error) -> ArchiveError {
+    pub(crate) fn temp_error(&self, source: io::Error) -> ArchiveError {
         let dir = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         ArchiveError::Temp { dir, source }
     }
@@ -197,9 +203,42 @@ pub struct SortCounts {
     pub runs: u64,
 }
 
+/// What decides which run comes first.
+#[derive(Debug, Clone)]
+pub(crate) enum RunOrder {
+    ById,
+    ByStart(Arc<RunStarts>),
+}
+
+impl RunOrder {
+    /// Returns what comes before the run's id in the order.
+    fn start_of(&self, request_id: &str) -> Option<Start> {
+        match self {
+            Self::ById => None,
+            Self::ByStart(starts) => Some(starts.of(request_id).map_or(Start::Unknown, Start::At)),
+        }
+    }
+}
+
+/// When a run starts; one that is not known comes after the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Start {
+    At(Timestamp),
+    Unknown,
+}
+
+enum Feed<'a> {
+    Merge(Merge),
+    Stream(Box<Stream<'a>>),
+}
+
 /// Hands out events in order: run by run, each run's events in their order, repeats left out.
-pub struct Sorted {
-    merge: Merge,
+///
+/// Runs come by when they started and then by id; what a [`Sorter`] collected, and an archive of
+/// more than a million runs, by id.
+pub struct Sorted<'a> {
+    feed: Feed<'a>,
+    report: ReadReport,
     options: SortOptions,
     dedup: Dedup,
     ids: DistinctIds,
@@ -207,18 +246,52 @@ pub struct Sorted {
     counts: SortCounts,
 }
 
-impl Sorted {
+impl<'a> Sorted<'a> {
+    fn new(feed: Feed<'a>, options: SortOptions) -> Self {
+        Self {
+            feed,
+            report: ReadReport::default(),
+            dedup: Dedup::default(),
+            ids: DistinctIds::new(options.temp_dir.clone()),
+            options,
+            ahead: None,
+            counts: SortCounts::default(),
+        }
+    }
+
+    pub(crate) fn streamed(stream: Stream<'a>, options: SortOptions) -> Self {
+        Self::new(Feed::Stream(Box::new(stream)), options)
+    }
+
+    pub(crate) fn with_report(self, report: ReadReport) -> Self {
+        Self { report, ..self }
+    }
+
+    /// Returns what reading came to; complete when the last batch has been handed out. Of a
+    /// [`Sorter`] it is empty.
+    pub fn report(&self) -> &ReadReport {
+        match &self.feed {
+            Feed::Merge(_) => &self.report,
+            Feed::Stream(stream) => stream.report(),
+        }
+    }
+
+    /// Whether the archive is read while its events are handed out.
+    pub fn reads_on(&self) -> bool {
+        matches!(self.feed, Feed::Stream(_))
+    }
+
     /// Returns the next events, and which runs end with them; `None` when there are no more.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, ArchiveError> {
         let (mut events, mut ended) = (Vec::with_capacity(BATCH_EVENTS), Vec::new());
         let mut bytes = 0;
         let mut current = match self.ahead.take() {
             Some(event) => Some(event),
-            None => self.next_distinct()?,
+            None => self.next_distinct(None)?,
         };
         while let Some(event) = current {
-            bytes += event.text_bytes();
-            let next = self.next_distinct()?;
+            bytes += event.payload.text().len() + size_of::<TraceEvent>();
+            let next = self.next_distinct(Some(&event))?;
             if next
                 .as_ref()
                 .is_none_or(|next| next.request_id != event.request_id)
@@ -249,16 +322,25 @@ impl Sorted {
         self.counts
     }
 
-    fn next_distinct(&mut self) -> Result<Option<TraceEvent>, ArchiveError> {
+    /// Returns the next event that does not repeat the one before it, `last`.
+    fn next_distinct(
+        &mut self,
+        last: Option<&TraceEvent>,
+    ) -> Result<Option<TraceEvent>, ArchiveError> {
         loop {
-            let Some(event) = self
-                .merge
-                .next_event()
-                .map_err(|e| self.options.temp_error(e))?
-            else {
+            let next = match &mut self.feed {
+                Feed::Merge(merge) => {
+                    let next = merge.next_event();
+                    next.map_err(|error| self.options.temp_error(error))?
+                }
+                Feed::Stream(stream) => stream.next_event()?,
+            };
+            let Some(event) = next else {
                 return Ok(None);
             };
-            if self.dedup.is_repeat(&event) {
+            if let Some(last) = last
+                && self.dedup.is_repeat(last, &event)
+            {
                 self.counts.duplicates += 1;
                 continue;
             }
@@ -271,8 +353,6 @@ impl Sorted {
         }
     }
 }
-
-pub use prefetch::Prefetched;
 
 /// Opens a temporary file without a name, which vanishes with the process.
 pub(crate) fn temp_file(dir: Option<&std::path::Path>) -> io::Result<std::fs::File> {

@@ -17,6 +17,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{SchemaDescriptor, TypePtr};
 
 pub(crate) use pool::EncodePool;
+pub(crate) use properties::CONTENT_PAGE_BYTES;
 
 use crate::partition::PartitionKey;
 use crate::schema::arrow_schema;

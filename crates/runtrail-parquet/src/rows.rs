@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder,
-    ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ListBuilder, RecordBatch, StringBuilder, StringViewBuilder,
+    TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
 use runtrail_core::span::Usage;
@@ -24,6 +25,7 @@ const ROW_OVERHEAD: usize = 64;
 
 enum ColumnBuilder {
     Text(StringBuilder),
+    Content(StringViewBuilder),
     Texts(ListBuilder<StringBuilder>),
     Time(TimestampMicrosecondBuilder),
     Nanos(Int16Builder),
@@ -80,6 +82,7 @@ impl RowBuilder {
         self.bytes += value.map_or(0, str::len);
         match self.next() {
             ColumnBuilder::Text(column) => column.append_option(value),
+            ColumnBuilder::Content(column) => column.append_option(value),
             _ => debug_assert!(false, "the column holds no text"),
         }
     }
@@ -157,6 +160,7 @@ impl RowBuilder {
 fn builder(kind: Kind, id: usize) -> ColumnBuilder {
     match kind {
         Kind::Text => ColumnBuilder::Text(StringBuilder::with_capacity(0, 0)),
+        Kind::Content => ColumnBuilder::Content(StringViewBuilder::new()),
         Kind::Texts => {
             let values = ListBuilder::with_capacity(StringBuilder::with_capacity(0, 0), 0);
             ColumnBuilder::Texts(values.with_field(list_element(id)))
@@ -179,6 +183,7 @@ fn finish_column(column: &mut ColumnBuilder) -> ArrayRef {
             let next = StringBuilder::with_capacity(column.len(), column.values_slice().len());
             Arc::new(std::mem::replace(column, next).finish())
         }
+        ColumnBuilder::Content(column) => Arc::new(column.finish()),
         ColumnBuilder::Texts(column) => Arc::new(column.finish()),
         ColumnBuilder::Time(column) => Arc::new(column.finish()),
         ColumnBuilder::Nanos(column) => Arc::new(column.finish()),

@@ -3,17 +3,18 @@
 mod finished;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use runtrail_archive::{Input, RejectCounts};
 use runtrail_core::export::{Exporter, Spans};
-use runtrail_json::{EventLines, Trees};
+use runtrail_json::{EventLines, LinesReport, Trees, TreesReport};
 use runtrail_parquet::{Lake, LakeSettings, SourceInfo};
 
-use finished::Report;
-pub(crate) use finished::{FileWritten, Finished, Written};
+use finished::{Finished, Report};
+pub(crate) use finished::{FileWritten, Written};
 
 use super::destination::Destination;
-use super::totals::{Both, Counting, Nowhere};
+use super::totals::{Both, Counting, Nowhere, Totals};
 use crate::args::ExportArgs;
 use crate::code::Code;
 use crate::failure::Failure;
@@ -23,18 +24,18 @@ use crate::memory::MemoryPlan;
 const ZSTD_LEVEL: i32 = 3;
 
 /// An opened destination.
-pub(crate) struct Target {
+pub(crate) struct OpenTarget {
     destination: Destination,
-    opened: Opened,
+    exporter: Opened,
 }
 
 enum Opened {
     Lake(Box<Lake>),
-    Trees(Box<Trees>),
-    Lines(Box<EventLines>),
+    Trees(Box<dyn Exporter>, TreesReport, Totals),
+    Lines(Box<dyn Exporter>, LinesReport, Totals),
 }
 
-impl Target {
+impl OpenTarget {
     /// Opens a destination. Of a lake the folders are made, of the others nothing yet.
     pub(crate) fn open(
         destination: &Destination,
@@ -60,22 +61,22 @@ impl Target {
                     lake.map_err(|error| Failure::of(Code::Io, &error))?,
                 ))
             }
-            Destination::TreeFolder(path) => Opened::Trees(Box::new(Trees::dir(path))),
-            Destination::TreeFile(path) => Opened::Trees(Box::new(Trees::lines(path))),
+            Destination::TreeFolder(path) => trees(Trees::dir(path)),
+            Destination::TreeFile(path) => trees(Trees::lines(path)),
             Destination::LinesFolder(path) if args.zstd => {
-                Opened::Lines(Box::new(EventLines::dir(path).zstd(ZSTD_LEVEL)))
+                lines(EventLines::dir(path).zstd(ZSTD_LEVEL))
             }
-            Destination::LinesFolder(path) => Opened::Lines(Box::new(EventLines::dir(path))),
+            Destination::LinesFolder(path) => lines(EventLines::dir(path)),
         };
         Ok(Self {
             destination: destination.clone(),
-            opened,
+            exporter: opened,
         })
     }
 
     /// Returns a folder for temporary files, on the destination's own disk.
     pub(crate) fn temp_dir(&self) -> &Path {
-        match &self.opened {
+        match &self.exporter {
             Opened::Lake(lake) => lake.temp_dir(),
             _ => self.destination.existing_folder(),
         }
@@ -83,7 +84,7 @@ impl Target {
 
     /// Returns where the quarantine file is written until the export is done.
     pub(crate) fn staged_quarantine(&self) -> PathBuf {
-        if let Opened::Lake(lake) = &self.opened {
+        if let Opened::Lake(lake) = &self.exporter {
             return lake.temp_dir().join("quarantine.jsonl");
         }
         // Always the same name, so that what a killed export left is written over.
@@ -96,17 +97,23 @@ impl Target {
         self.temp_dir().join(format!(".{name}.tmp"))
     }
 
-    /// Begins the export, once it is known what was put in quarantine.
-    pub(crate) fn into_exporter(
+    /// Returns what takes the events.
+    pub(crate) fn exporter(&mut self) -> &mut dyn Exporter {
+        match &mut self.exporter {
+            Opened::Lake(lake) => lake.as_mut(),
+            Opened::Trees(exporter, ..) | Opened::Lines(exporter, ..) => exporter.as_mut(),
+        }
+    }
+
+    /// Completes the export with what was put in quarantine, and says what was written.
+    pub(crate) fn close(
         self,
         staged: Option<PathBuf>,
         rejects: &RejectCounts,
-    ) -> (Box<dyn Exporter>, Finished) {
-        let Self {
-            destination,
-            opened,
-        } = self;
-        match opened {
+        deadline: Instant,
+    ) -> Result<Written, Failure> {
+        let destination = self.destination;
+        let finished = match self.exporter {
             Opened::Lake(mut lake) => {
                 if let Some(staged) = staged {
                     let rejects = rejects
@@ -114,43 +121,46 @@ impl Target {
                         .map(|(reason, count)| ((*reason).to_owned(), *count));
                     lake.set_quarantine(staged, rejects.collect());
                 }
-                let report = lake.report();
-                (
-                    lake,
-                    Finished {
-                        destination,
-                        staged: None,
-                        report: Report::Lake(report),
-                    },
-                )
+                let report = Report::Lake(lake.report());
+                lake.close(deadline)?;
+                Finished {
+                    destination,
+                    staged: None,
+                    report,
+                }
             }
-            Opened::Trees(trees) => {
-                let report = trees.report();
-                let (counting, totals) = Counting::new(*trees);
+            Opened::Trees(exporter, report, totals) => {
+                exporter.close(deadline)?;
                 let report = Report::Trees(report, totals);
-                (
-                    Box::new(Spans::new(counting)),
-                    Finished {
-                        destination,
-                        staged,
-                        report,
-                    },
-                )
+                Finished {
+                    destination,
+                    staged,
+                    report,
+                }
             }
-            Opened::Lines(lines) => {
-                let report = lines.report();
-                let (counting, totals) = Counting::new(Nowhere);
+            Opened::Lines(exporter, report, totals) => {
+                exporter.close(deadline)?;
                 let report = Report::Lines(report, totals);
-                let both = Both(*lines, Spans::new(counting));
-                (
-                    Box::new(both),
-                    Finished {
-                        destination,
-                        staged,
-                        report,
-                    },
-                )
+                Finished {
+                    destination,
+                    staged,
+                    report,
+                }
             }
-        }
+        };
+        finished.written()
     }
+}
+
+fn trees(trees: Trees) -> Opened {
+    let report = trees.report();
+    let (counting, totals) = Counting::new(trees);
+    Opened::Trees(Box::new(Spans::new(counting)), report, totals)
+}
+
+fn lines(lines: EventLines) -> Opened {
+    let report = lines.report();
+    let (counting, totals) = Counting::new(Nowhere);
+    let both = Both(lines, Spans::new(counting));
+    Opened::Lines(Box::new(both), report, totals)
 }

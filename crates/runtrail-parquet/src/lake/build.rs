@@ -9,7 +9,7 @@ use runtrail_core::fold::{Fold, FoldLimits};
 use runtrail_core::span::RunTotals;
 
 use super::{Lake, LakeReportHandle, Parts, SourceInfo};
-use crate::encode::{EncodePool, Formats};
+use crate::encode::{CONTENT_PAGE_BYTES, EncodePool, Formats};
 use crate::error::LakeError;
 use crate::rows::Misfits;
 use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
@@ -96,8 +96,12 @@ impl LakeBuilder {
             table: "all",
             source,
         })?;
-        // Rows that wait can go to disk; row groups that are being encoded cannot.
-        let for_waiting = settings.memory / 5;
+        // Rows that wait can go to disk; row groups that are being encoded cannot. One is ready
+        // for the thread that ends first.
+        let row_group = settings.row_group_bytes + 3 * CONTENT_PAGE_BYTES;
+        let for_encoding = row_group.saturating_mul(settings.threads + 1);
+        let for_waiting = settings.memory.saturating_sub(for_encoding);
+        let for_waiting = for_waiting.max(settings.memory / 5);
         let waiting = Waiting::new(&settings, for_waiting, work.path());
         let pool = EncodePool::start(
             formats.clone(),
