@@ -20,11 +20,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use runs::RunTable;
+use runtrail_core::time::Timestamp;
 use store::Store;
 pub(crate) use stream::Stream;
 use stream::UnitStream;
 use survey::{Care, survey};
-use runtrail_core::time::Timestamp;
 use unit::{ReadUnit, TextFile, Unit, unit_reader};
 
 use crate::archive::{OnReject, Split};
@@ -61,11 +61,8 @@ struct Whole {
     report: ReadReport,
 }
 
-impl<'a> Ordering<'a> {
-    pub(crate) fn sorted<'r>(
-        self,
-        mut on_reject: OnReject<'r>,
-    ) -> Result<Sorted<'r>, ArchiveError> {
+impl Ordering<'_> {
+    pub(crate) fn sorted(self, mut on_reject: OnReject<'_>) -> Result<Sorted<'_>, ArchiveError> {
         let hasher = IdHasher::default();
         let mut care = match (self.strict, self.careful) {
             (true, _) => Care::Strict,
@@ -217,12 +214,12 @@ impl<'a> Ordering<'a> {
     }
 
     /// Sorts through temporary files, by when runs started.
-    fn by_start<'r>(
+    fn by_start(
         self,
-        mut units: UnitStream<'r>,
+        mut units: UnitStream<'_>,
         starts: RunStarts,
         held: usize,
-    ) -> Result<Sorted<'r>, ArchiveError> {
+    ) -> Result<Sorted<'static>, ArchiveError> {
         let memory = self.sort.memory;
         let sort = SortOptions {
             memory: memory.saturating_sub(held).max(memory / 4),
@@ -237,11 +234,11 @@ impl<'a> Ordering<'a> {
     }
 
     /// Sorts through temporary files, by the ids of runs.
-    fn by_id<'r>(
+    fn by_id(
         self,
         whole: Whole,
-        mut on_reject: OnReject<'r>,
-    ) -> Result<Sorted<'r>, ArchiveError> {
+        mut on_reject: OnReject<'_>,
+    ) -> Result<Sorted<'static>, ArchiveError> {
         let mut sorter = Sorter::new(self.sort.clone());
         let mut report = whole.report;
         let mut read = unit_reader(self.read);

@@ -132,7 +132,8 @@ impl Sorter {
         if self.spills.len() < MAX_SPILLS {
             return Ok(());
         }
-        merge_oldest(&mut self.spills, &self.order, &self.options).map_err(|e| self.options.temp_error(e))
+        merge_oldest(&mut self.spills, &self.order, &self.options)
+            .map_err(|e| self.options.temp_error(e))
     }
 }
 
@@ -243,6 +244,8 @@ pub struct Sorted<'a> {
     dedup: Dedup,
     ids: DistinctIds,
     ahead: Option<TraceEvent>,
+    /// What is left of the run that is handed out from a stream.
+    run: std::vec::IntoIter<TraceEvent>,
     counts: SortCounts,
 }
 
@@ -255,6 +258,7 @@ impl<'a> Sorted<'a> {
             ids: DistinctIds::new(options.temp_dir.clone()),
             options,
             ahead: None,
+            run: Vec::new().into_iter(),
             counts: SortCounts::default(),
         }
     }
@@ -283,38 +287,72 @@ impl<'a> Sorted<'a> {
 
     /// Returns the next events, and which runs end with them; `None` when there are no more.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, ArchiveError> {
-        let (mut events, mut ended) = (Vec::with_capacity(BATCH_EVENTS), Vec::new());
-        let mut bytes = 0;
+        let mut batch = BatchBuilder::default();
+        match self.feed {
+            Feed::Merge(_) => self.fill_from_merge(&mut batch)?,
+            Feed::Stream(_) => self.fill_from_stream(&mut batch)?,
+        }
+        self.counts.runs += batch.ended.len() as u64;
+        if batch.events.is_empty() {
+            let ids = self.ids.count();
+            let ids = ids.map_err(|error| self.options.temp_error(error))?;
+            self.counts.conflicts = self.counts.events - ids;
+            return Ok(None);
+        }
+        Ok(Some(Batch::new(batch.events, batch.ended)))
+    }
+
+    fn fill_from_merge(&mut self, batch: &mut BatchBuilder) -> Result<(), ArchiveError> {
         let mut current = match self.ahead.take() {
             Some(event) => Some(event),
             None => self.next_distinct(None)?,
         };
         while let Some(event) = current {
-            bytes += event.payload.text().len() + size_of::<TraceEvent>();
             let next = self.next_distinct(Some(&event))?;
-            if next
-                .as_ref()
-                .is_none_or(|next| next.request_id != event.request_id)
-            {
-                ended.push(RunEnd {
-                    request_id: event.request_id.clone(),
-                    after: events.len() + 1,
-                });
-                self.counts.runs += 1;
+            let same_run = |next: &TraceEvent| next.request_id == event.request_id;
+            let ends = !next.as_ref().is_some_and(same_run);
+            batch.push(event);
+            if ends {
+                batch.end_run();
             }
-            events.push(event);
-            if events.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
+            if batch.is_full() {
                 self.ahead = next;
                 break;
             }
             current = next;
         }
-        if events.is_empty() {
-            self.counts.conflicts =
-                self.counts.events - self.ids.count().map_err(|e| self.options.temp_error(e))?;
-            return Ok(None);
+        Ok(())
+    }
+
+    fn fill_from_stream(&mut self, batch: &mut BatchBuilder) -> Result<(), ArchiveError> {
+        while !batch.is_full() {
+            if let Some(event) = self.run.next() {
+                batch.push(event);
+                if self.run.as_slice().is_empty() {
+                    batch.end_run();
+                }
+                continue;
+            }
+            let Feed::Stream(stream) = &mut self.feed else {
+                return Ok(());
+            };
+            let Some(run) = stream.next_run()? else {
+                return Ok(());
+            };
+            let read = run.len() as u64;
+            let run = dedup::without_repeats(run);
+            self.counts.duplicates += read - run.len() as u64;
+            run.iter().try_for_each(|event| self.count(event))?;
+            self.run = run.into_iter();
         }
-        Ok(Some(Batch::new(Arc::from(events), Arc::from(ended))))
+        Ok(())
+    }
+
+    fn count(&mut self, event: &TraceEvent) -> Result<(), ArchiveError> {
+        self.counts.events += 1;
+        self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
+        let pushed = self.ids.push(&event.event_id);
+        pushed.map_err(|error| self.options.temp_error(error))
     }
 
     /// Returns what has been found so far.
@@ -322,34 +360,52 @@ impl<'a> Sorted<'a> {
         self.counts
     }
 
-    /// Returns the next event that does not repeat the one before it, `last`.
+    /// Returns the next event of the merge that does not repeat the one before it, `last`.
     fn next_distinct(
         &mut self,
         last: Option<&TraceEvent>,
     ) -> Result<Option<TraceEvent>, ArchiveError> {
+        let Feed::Merge(merge) = &mut self.feed else {
+            return Ok(None);
+        };
         loop {
-            let next = match &mut self.feed {
-                Feed::Merge(merge) => {
-                    let next = merge.next_event();
-                    next.map_err(|error| self.options.temp_error(error))?
-                }
-                Feed::Stream(stream) => stream.next_event()?,
-            };
-            let Some(event) = next else {
+            let next = merge.next_event();
+            let Some(event) = next.map_err(|error| self.options.temp_error(error))? else {
                 return Ok(None);
             };
-            if let Some(last) = last
-                && self.dedup.is_repeat(last, &event)
-            {
-                self.counts.duplicates += 1;
-                continue;
+            if last.is_none_or(|last| !self.dedup.is_repeat(last, &event)) {
+                self.count(&event)?;
+                return Ok(Some(event));
             }
-            self.counts.events += 1;
-            self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
-            self.ids
-                .push(&event.event_id)
-                .map_err(|e| self.options.temp_error(e))?;
-            return Ok(Some(event));
+            self.counts.duplicates += 1;
+        }
+    }
+}
+
+/// Collects a batch.
+#[derive(Default)]
+struct BatchBuilder {
+    events: Vec<TraceEvent>,
+    ended: Vec<RunEnd>,
+    bytes: usize,
+}
+
+impl BatchBuilder {
+    fn is_full(&self) -> bool {
+        self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES
+    }
+
+    fn push(&mut self, event: TraceEvent) {
+        self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
+        self.events.push(event);
+    }
+
+    fn end_run(&mut self) {
+        if let Some(last) = self.events.last() {
+            self.ended.push(RunEnd {
+                request_id: last.request_id.clone(),
+                after: self.events.len(),
+            });
         }
     }
 }

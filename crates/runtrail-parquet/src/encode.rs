@@ -1,8 +1,8 @@
 //! Encoding row groups, in order of their rows, on any number of threads.
 
+mod order;
 mod pool;
 mod properties;
-mod sort;
 
 use std::sync::Arc;
 
@@ -19,10 +19,12 @@ use parquet::schema::types::{SchemaDescriptor, TypePtr};
 pub(crate) use pool::EncodePool;
 pub(crate) use properties::CONTENT_PAGE_BYTES;
 
+use crate::fresh::FreshEvents;
 use crate::partition::PartitionKey;
+use crate::rows::{EventRows, Misfits, RowBuilder};
 use crate::schema::arrow_schema;
 use crate::settings::{LakeSettings, Table};
-use crate::waiting::RowGroup;
+use crate::waiting::{GroupRows, RowGroup};
 
 /// An encoded row group.
 pub(crate) struct Encoded {
@@ -30,6 +32,8 @@ pub(crate) struct Encoded {
     pub(crate) index: u64,
     pub(crate) rows: usize,
     pub(crate) chunks: Vec<ArrowColumnChunk>,
+    /// What did not fit its column, of rows that were made here.
+    pub(crate) misfits: Misfits,
 }
 
 /// How a table is encoded.
@@ -76,15 +80,12 @@ impl TableFormat {
 
     /// Encodes a row group; the same rows give the same bytes.
     pub(crate) fn encode(&self, group: RowGroup) -> Result<Encoded> {
-        let RowGroup {
-            key,
-            index,
-            batches,
-        } = group;
-        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let RowGroup { key, index, rows } = group;
         let mut writers = self.factory.create_column_writers(index as usize)?;
         let schema = arrow_schema(key.table);
-        sort::for_each_in_order(key.table, batches, |batch| {
+        let mut encoded = 0;
+        let mut write = |batch: &RecordBatch| {
+            encoded += batch.num_rows();
             let mut writers = writers.iter_mut();
             for (field, array) in schema.fields().iter().zip(batch.columns()) {
                 for leaf in compute_leaves(field, array)? {
@@ -94,7 +95,29 @@ impl TableFormat {
                 }
             }
             Ok(())
-        })?;
+        };
+        let mut made = EventRows::default();
+        match rows {
+            GroupRows::Columns(batches) => order::for_each_window(key.table, batches, write)?,
+            GroupRows::Events(events) => match events.in_order() {
+                Some(ordered) => {
+                    let mut rows = RowBuilder::new(key.table);
+                    for event in ordered {
+                        made.push(&mut rows, event);
+                        if rows.rows() == order::WINDOW {
+                            write(&rows.finish()?)?;
+                        }
+                    }
+                    if rows.rows() > 0 {
+                        write(&rows.finish()?)?;
+                    }
+                }
+                None => {
+                    let batches = columns(key.table, &events, &mut made)?;
+                    order::for_each_window(key.table, batches, write)?;
+                }
+            },
+        }
         let chunks = writers
             .into_iter()
             .map(ArrowColumnWriter::close)
@@ -102,8 +125,23 @@ impl TableFormat {
         Ok(Encoded {
             key,
             index,
-            rows,
+            rows: encoded,
             chunks,
+            misfits: made.misfits,
         })
     }
+}
+
+/// Makes rows of events, in the order they came in.
+fn columns(table: Table, events: &FreshEvents, made: &mut EventRows) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    let mut rows = RowBuilder::new(table);
+    for event in events.events() {
+        made.push(&mut rows, event);
+        if rows.is_full() {
+            batches.push(rows.finish()?);
+        }
+    }
+    batches.push(rows.finish()?);
+    Ok(batches)
 }

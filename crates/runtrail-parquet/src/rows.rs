@@ -7,18 +7,21 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder,
-    ListBuilder, RecordBatch, StringBuilder, StringViewBuilder,
-    TimestampMicrosecondBuilder,
+    ListBuilder, RecordBatch, StringBuilder, StringViewBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
 use runtrail_core::span::Usage;
 use runtrail_core::time::Timestamp;
 
-pub(crate) use events::{Misfits, push_event};
+pub(crate) use events::{EventRows, Misfits, event_bytes};
 pub(crate) use spans::{push_group, push_op, push_run};
 
 use crate::schema::{Kind, arrow_schema, columns, list_element};
 use crate::settings::Table;
+
+/// Rows are made columns of about this many bytes at a time.
+const BATCH_BYTES: usize = 1 << 20;
+const BATCH_ROWS: usize = 8192;
 
 /// What a row costs beside its text: fixed-size values, offsets and validity.
 const ROW_OVERHEAD: usize = 64;
@@ -65,6 +68,11 @@ impl RowBuilder {
     /// Bytes of values, about.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether there are enough rows to make columns of them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.rows >= BATCH_ROWS
     }
 
     fn next(&mut self) -> &mut ColumnBuilder {

@@ -23,6 +23,9 @@ use crate::pool::InOrder;
 use crate::read::{Progress, ReadReport, reject_of};
 use crate::sort::compacted;
 
+/// How many units stay in memory whole: most runs are handed out before they would be copied.
+const RECENT_UNITS: usize = 8;
+
 type Units = InOrder<ReadUnit, std::io::Result<Content>>;
 
 /// Reads units in order, and notes what they come to.
@@ -115,8 +118,9 @@ pub(crate) struct Stream<'a> {
     complete: Vec<bool>,
     open: HashMap<u32, Open, RandomState>,
     ready: BinaryHeap<Ready>,
-    current: std::vec::IntoIter<TraceEvent>,
     latest: Option<(Text, u32)>,
+    /// The runs that the latest units hold events of.
+    recent: VecDeque<Vec<u32>>,
     held: usize,
     limit: usize,
     ended: bool,
@@ -153,8 +157,8 @@ impl<'a> Stream<'a> {
             complete: vec![false; table.len()],
             open: HashMap::default(),
             ready: BinaryHeap::new(),
-            current: Vec::new().into_iter(),
             latest: None,
+            recent: VecDeque::new(),
             held: 0,
             limit,
             ended: false,
@@ -167,16 +171,13 @@ impl<'a> Stream<'a> {
         self.units.report()
     }
 
-    pub(crate) fn next_event(&mut self) -> Result<Option<TraceEvent>, ArchiveError> {
+    /// Returns the next run's events, in their order.
+    pub(crate) fn next_run(&mut self) -> Result<Option<Vec<TraceEvent>>, ArchiveError> {
         loop {
-            if let Some(event) = self.current.next() {
-                return Ok(Some(event));
-            }
             if let Some(run) = self.next_ready() {
                 let open = self.open.remove(&run).unwrap_or_default();
                 self.held -= open.bytes;
-                self.current = open.events.into_iter();
-                continue;
+                return Ok(Some(open.events));
             }
             if self.ended {
                 return Ok(None);
@@ -225,7 +226,16 @@ impl<'a> Stream<'a> {
         {
             self.turn += 1;
         }
-        self.let_go_of_the_unit(touched)
+        self.recent.push_back(touched);
+        if self.recent.len() > RECENT_UNITS
+            && let Some(touched) = self.recent.pop_front()
+        {
+            self.let_go_of_the_unit(touched);
+        }
+        if self.held > self.limit {
+            return Err(ArchiveError::Changed);
+        }
+        Ok(())
     }
 
     fn run_of(&mut self, event: &TraceEvent) -> Result<u32, ArchiveError> {
@@ -264,8 +274,8 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// Copies the events that must wait, so that they do not keep the text of a whole unit in memory.
-    fn let_go_of_the_unit(&mut self, mut touched: Vec<u32>) -> Result<(), ArchiveError> {
+    /// Copies the events that still wait, so that they do not keep the text of a whole unit in memory.
+    fn let_go_of_the_unit(&mut self, mut touched: Vec<u32>) {
         touched.sort_unstable();
         touched.dedup();
         let bound = self.bound();
@@ -280,6 +290,9 @@ impl<'a> Stream<'a> {
             }
             // Ordering a complete run has mixed what was copied with what was not.
             let from = if complete { 0 } else { open.copied };
+            if open.copied == open.events.len() {
+                continue;
+            }
             let copies = compacted(&open.events[from..]);
             open.events.truncate(from);
             open.events.extend(copies);
@@ -289,10 +302,6 @@ impl<'a> Stream<'a> {
             open.bytes = if complete { bytes } else { open.bytes + bytes };
             self.held += bytes;
         }
-        if self.held > self.limit {
-            return Err(ArchiveError::Changed);
-        }
-        Ok(())
     }
 
     /// Returns the earliest time at which a run may begin that is not complete.

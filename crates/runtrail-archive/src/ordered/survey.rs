@@ -87,7 +87,8 @@ pub(super) fn survey(
         reject: None,
     };
     let step = options.chunk.max(1) as u64;
-    let pieces = files.to_vec().into_iter().flat_map(move |(number, file)| {
+    let files = files.to_vec();
+    let pieces = files.into_iter().flat_map(move |(number, file)| {
         (0..file.size.div_ceil(step)).map(move |piece| Piece {
             number,
             from: piece * step,
@@ -117,7 +118,11 @@ pub(super) fn survey(
             survey.irregular.push(number);
             continue;
         };
-        if survey.units.last().is_none_or(|unit| !Arc::ptr_eq(&unit.file, &file)) {
+        if survey
+            .units
+            .last()
+            .is_none_or(|unit| !Arc::ptr_eq(&unit.file, &file))
+        {
             line = 1;
         }
         if survey.reject.is_none() {
@@ -160,10 +165,11 @@ impl Surveyor {
     }
 
     fn survey(&mut self, piece: Piece) -> Surveyed {
+        let found = self.look_through(&piece);
         Surveyed {
             number: piece.number,
-            file: Arc::clone(&piece.file),
-            found: self.look_through(&piece),
+            file: piece.file,
+            found,
         }
     }
 
@@ -188,9 +194,11 @@ impl Surveyor {
         };
         if self.care != Care::Quick {
             let content = parsed(&mut self.wire, &self.options, &lines, text);
-            return Ok(self.runs.add_content(content, self.care).map(|reject| {
-                lot(self.runs.take(), reject)
-            }));
+            let whole = self.runs.add_content(&content);
+            let refused = |source: &Source| self.care == Care::Strict && !source.bad.is_empty();
+            let reject = content.source.filter(refused);
+            let runs = self.runs.take();
+            return Ok(whole.then(|| lot(runs, reject)));
         }
         let mut at = 0;
         while at < text.len() {
@@ -207,7 +215,7 @@ impl Surveyor {
                     ..lines.clone()
                 };
                 let content = parsed(&mut self.wire, &self.options, &lines, line);
-                if self.runs.add_content(content, self.care).is_none() {
+                if !self.runs.add_content(&content) {
                     self.runs.take();
                     return Ok(None);
                 }
@@ -324,13 +332,10 @@ impl UnitRuns {
         }
     }
 
-    /// Notes what was parsed, and gives it back where it holds the reject that ends a survey;
-    /// `None` where it is not whole.
-    fn add_content(&mut self, content: Content, care: Care) -> Option<Option<Source>> {
-        let source = content.source?;
+    /// Notes what was parsed; whether it can be read alone.
+    fn add_content(&mut self, content: &Content) -> bool {
         self.add_events(&content.events);
-        let refused = care == Care::Strict && !source.bad.is_empty();
-        source.whole.then(|| refused.then_some(source))
+        content.source.as_ref().is_some_and(|source| source.whole)
     }
 
     /// Ends the unit.

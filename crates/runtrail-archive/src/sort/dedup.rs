@@ -30,6 +30,24 @@ impl Dedup {
     }
 }
 
+/// Leaves out the repeats of a run's events, which are in order.
+pub(super) fn without_repeats(run: Vec<TraceEvent>) -> Vec<TraceEvent> {
+    let together =
+        |pair: &[TraceEvent]| pair[0].seq == pair[1].seq && pair[0].timestamp == pair[1].timestamp;
+    if !run.windows(2).any(together) {
+        return run;
+    }
+    let mut dedup = Dedup::default();
+    let mut kept: Vec<TraceEvent> = Vec::with_capacity(run.len());
+    for event in run {
+        let repeats = |last: &TraceEvent| dedup.is_repeat(last, &event);
+        if !kept.last().is_some_and(repeats) {
+            kept.push(event);
+        }
+    }
+    kept
+}
+
 /// A digest of everything that the position does not tell; as for [`TraceEvent::is_repeat_of`], white space between tokens does not count.
 fn content(event: &TraceEvent) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();

@@ -4,14 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use runtrail_core::event::Ctx;
 use runtrail_core::fold::{Fold, FoldLimits};
 use runtrail_core::span::RunTotals;
 
 use super::{Lake, LakeReportHandle, Parts, SourceInfo};
 use crate::encode::{CONTENT_PAGE_BYTES, EncodePool, Formats};
 use crate::error::LakeError;
-use crate::rows::Misfits;
 use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
@@ -129,12 +127,11 @@ impl LakeBuilder {
             parts,
             fold: Fold::new("", limits),
             spans: Vec::new(),
-            ctx_path: (Ctx::default(), String::new()),
             sources: self.sources,
             quarantine: None,
             events: 0,
             totals: RunTotals::default(),
-            misfits: Misfits::new(),
+            batches: 0,
             report: LakeReportHandle::default(),
         })
     }

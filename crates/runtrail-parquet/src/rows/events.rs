@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use runtrail_core::event::{TraceEvent, View};
+use runtrail_core::event::{Ctx, TraceEvent, View};
 use runtrail_core::json::RawJson;
 use runtrail_core::text::Text;
 
-use super::RowBuilder;
+use super::{ROW_OVERHEAD, RowBuilder};
 
 /// Values that did not fit their column, by column; they stay in `payload`.
 pub(crate) type Misfits = BTreeMap<String, u64>;
@@ -76,13 +76,31 @@ impl<'a> Promoted<'a> {
     }
 }
 
-/// Appends an event; the order is the schema's.
-pub(crate) fn push_event(
-    rows: &mut RowBuilder,
-    event: &TraceEvent,
-    ctx_path: &str,
-    misfits: &mut Misfits,
-) {
+/// Makes rows of events.
+#[derive(Default)]
+pub(crate) struct EventRows {
+    /// The latest path of scopes, and how it is shown: the next event's is mostly the same.
+    ctx_path: (Ctx, String),
+    /// What did not fit its column.
+    pub(crate) misfits: Misfits,
+}
+
+impl EventRows {
+    /// Appends an event; the order is the schema's.
+    pub(crate) fn push(&mut self, rows: &mut RowBuilder, event: &TraceEvent) {
+        if self.ctx_path.0 != event.ctx {
+            self.ctx_path = (event.ctx.clone(), event.ctx.path());
+        }
+        push_event(rows, event, &self.ctx_path.1, &mut self.misfits);
+    }
+}
+
+/// Returns the bytes of values of an event's row, about: what a row group is cut by.
+pub(crate) fn event_bytes(event: &TraceEvent) -> usize {
+    event.text_bytes() + ROW_OVERHEAD
+}
+
+fn push_event(rows: &mut RowBuilder, event: &TraceEvent, ctx_path: &str, misfits: &mut Misfits) {
     rows.text(Some(&event.event_id));
     rows.text(Some(&event.request_id));
     rows.text(Some(event.kind.as_str()));

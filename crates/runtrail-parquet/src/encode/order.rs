@@ -14,7 +14,7 @@ use crate::settings::Table;
 
 /// Rows that are handed to the encoder at a time: where a page ends depends on it, and must not
 /// depend on how rows happened to be collected.
-const WINDOW: usize = 1024;
+pub(super) const WINDOW: usize = 1024;
 /// Rows that are put in order at a time.
 const SPAN: usize = 16 * WINDOW;
 
@@ -27,7 +27,7 @@ struct Stretch {
 }
 
 /// Hands out the rows in the table's order. Equal rows stay in the order they came in.
-pub(super) fn for_each_in_order(
+pub(super) fn for_each_window(
     table: Table,
     batches: Vec<RecordBatch>,
     mut write: impl FnMut(&RecordBatch) -> Result<()>,
