@@ -8,6 +8,8 @@ use runtrail_core::fold::{Fold, FoldLimits};
 use runtrail_core::span::RunTotals;
 
 use super::{Lake, LakeReportHandle, Parts, SourceInfo};
+use parquet::errors::ParquetError;
+
 use crate::encode::{CONTENT_PAGE_BYTES, EncodePool, Formats};
 use crate::error::LakeError;
 use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
@@ -103,9 +105,14 @@ impl LakeBuilder {
         let waiting = Waiting::new(&settings, for_waiting, work.path());
         let pool = EncodePool::start(
             formats.clone(),
+            settings.zstd_level,
             settings.threads,
             settings.memory - for_waiting,
-        );
+        )
+        .map_err(|source| LakeError::Encode {
+            table: "all",
+            source: ParquetError::External(Box::new(source)),
+        })?;
         let parts = Parts::new(
             formats,
             Arc::clone(&store),
