@@ -130,7 +130,7 @@ struct GroupEncoder<'s> {
 
 enum ColumnEncoder {
     Arrow(Box<ArrowColumnWriter>),
-    Content(ContentColumn),
+    Content(Box<ContentColumn>),
 }
 
 impl<'s> GroupEncoder<'s> {
@@ -151,7 +151,7 @@ impl<'s> GroupEncoder<'s> {
                 DataType::Utf8View => {
                     let descriptor = format.descriptor.column(at);
                     let compression = format.properties.compression(descriptor.path());
-                    ColumnEncoder::Content(ContentColumn::new(descriptor, compression))
+                    ColumnEncoder::Content(Box::new(ContentColumn::new(descriptor, compression)))
                 }
                 _ => ColumnEncoder::Arrow(Box::new(writer)),
             })

@@ -25,6 +25,9 @@ use crate::settings::Table;
 const BATCH_BYTES: usize = 1 << 20;
 const BATCH_ROWS: usize = 8192;
 
+/// Bytes of content that waiting rows keep together.
+const CONTENT_BLOCK: u32 = 128 << 10;
+
 /// What a row costs beside its text: fixed-size values, offsets and validity.
 const ROW_OVERHEAD: usize = 64;
 
@@ -269,7 +272,10 @@ impl RowBuilder {
 fn values(kind: Kind, id: usize) -> Values {
     match kind {
         Kind::Text => Values::Text(StringBuilder::with_capacity(0, 0)),
-        Kind::Content => Values::Content(StringViewBuilder::new()),
+        Kind::Content => Values::Content(
+            // Blocks that grow would be kept half empty by every batch.
+            StringViewBuilder::new().with_fixed_block_size(CONTENT_BLOCK),
+        ),
         Kind::Texts => {
             let values = ListBuilder::with_capacity(StringBuilder::with_capacity(0, 0), 0);
             Values::Texts(values.with_field(list_element(id)))

@@ -47,6 +47,8 @@ struct Pending {
     rows: usize,
     bytes: usize,
     next_index: u64,
+    /// When the latest row was pushed, by [`Waiting::clock`].
+    pushed: u64,
 }
 
 /// Where parked rows stand in the temporary file.
@@ -94,8 +96,9 @@ impl Pending {
 pub(crate) struct Waiting {
     partitions: BTreeMap<PartitionKey, Pending>,
     event_rows: EventRows,
-    /// The bytes that have been pushed, of events.
+    /// The bytes that have been pushed into all partitions, about; of them those of events.
     clock: u64,
+    event_clock: u64,
     memory: usize,
     limit: usize,
     row_group_rows: usize,
@@ -111,6 +114,7 @@ impl Waiting {
             partitions: BTreeMap::new(),
             event_rows: EventRows::default(),
             clock: 0,
+            event_clock: 0,
             memory: 0,
             limit,
             row_group_rows: settings.row_group_rows.max(1),
@@ -128,14 +132,16 @@ impl Waiting {
         event: BatchEvent<'_>,
     ) -> Result<bool, LakeError> {
         let pending = self.partitions.entry(key).or_default();
-        pending.fresh.push(event, self.clock);
+        pending.fresh.push(event, self.event_clock);
         pending.rows += 1;
         pending.bytes += event.bytes;
+        pending.pushed = self.clock;
         self.clock += event.memory() as u64;
+        self.event_clock += event.memory() as u64;
         self.memory += event.memory();
         let full = pending.rows >= self.row_group_rows || pending.bytes >= self.row_group_bytes;
         if !full && self.memory > self.limit {
-            self.park_largest()?;
+            self.park_oldest()?;
         }
         Ok(full)
     }
@@ -145,7 +151,7 @@ impl Waiting {
         for (key, pending) in &mut self.partitions {
             let fresh = &pending.fresh;
             let spared = KEPT_ALIVE.max(fresh.memory() as u64 / 4);
-            if fresh.kept_alive(self.clock) > spared {
+            if fresh.kept_alive(self.event_clock) > spared {
                 let before = pending.memory();
                 let settled = pending.settle(key.table, &mut self.event_rows);
                 settled.map_err(|source| encode_error(*key, source))?;
@@ -175,6 +181,8 @@ impl Waiting {
         push(builder);
         pending.rows += 1;
         pending.bytes += builder.bytes() - bytes_before;
+        pending.pushed = self.clock;
+        self.clock += (builder.bytes() - bytes_before) as u64;
         if builder.is_full() {
             pending.finish_batch().map_err(|e| encode_error(key, e))?;
         }
@@ -183,7 +191,7 @@ impl Waiting {
             return Ok(true);
         }
         if self.memory > self.limit {
-            self.park_largest()?;
+            self.park_oldest()?;
         }
         Ok(false)
     }
@@ -251,18 +259,20 @@ impl Waiting {
         })
     }
 
-    /// Moves the largest waiting partitions to the temporary file until half the limit is free.
-    fn park_largest(&mut self) -> Result<(), LakeError> {
-        let mut sizes: Vec<_> = self
+    /// Moves rows of the partitions that have waited longest to the temporary file, until half the
+    /// limit is free.
+    fn park_oldest(&mut self) -> Result<(), LakeError> {
+        let mut oldest: Vec<_> = self
             .partitions
             .iter()
-            .map(|(key, pending)| (pending.memory(), *key))
+            .filter(|(_, pending)| pending.memory() > 0)
+            .map(|(key, pending)| (pending.pushed, *key))
             .collect();
-        sizes.sort_unstable();
-        while self.memory > self.limit / 2
-            && let Some((size, key)) = sizes.pop()
-            && size > 0
-        {
+        oldest.sort_unstable();
+        for (_, key) in oldest {
+            if self.memory <= self.limit / 2 {
+                break;
+            }
             self.park(key)?;
         }
         Ok(())
