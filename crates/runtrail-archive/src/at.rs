@@ -13,12 +13,6 @@ impl<'a> ReadAt<'a> {
     pub(crate) fn new(file: &'a File, at: u64) -> Self {
         Self { file, at }
     }
-
-    /// Appends up to `len` bytes; fewer only at the end of the file.
-    pub(crate) fn append(&mut self, bytes: &mut Vec<u8>, len: usize) -> io::Result<usize> {
-        bytes.reserve_exact(len);
-        self.by_ref().take(len as u64).read_to_end(bytes)
-    }
 }
 
 impl Read for ReadAt<'_> {
@@ -30,4 +24,18 @@ impl Read for ReadAt<'_> {
         self.at += read as u64;
         Ok(read)
     }
+}
+
+/// Reads so many bytes from a place in a file to a place in a buffer, which grows if it must.
+/// What it grows by is set to zero once, not before every reading.
+pub(crate) fn read_exact_at(
+    file: &File,
+    at: u64,
+    buffer: &mut Vec<u8>,
+    range: std::ops::Range<usize>,
+) -> io::Result<()> {
+    if buffer.len() < range.end {
+        buffer.resize(range.end, 0);
+    }
+    ReadAt::new(file, at).read_exact(&mut buffer[range])
 }

@@ -140,6 +140,9 @@ const RUNS: &[Column] = &[
 /// Columns of integers that mostly rise from row to row.
 pub(crate) const RISING: &[&str] = &["seq", "yield_index"];
 
+/// Columns of which nearly every row group holds every value.
+pub(crate) const REPEATED: &[&str] = &["kind", "ctx_path", "status", "parent_rule"];
+
 /// Columns of identifiers that hardly repeat.
 pub(crate) const UNIQUE: &[&str] = &[
     "event_id",

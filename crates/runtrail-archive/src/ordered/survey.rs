@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,7 +15,7 @@ use runtrail_core::wire::WireReader;
 use super::quick::quick;
 use super::runs::{RunSeen, RunTable};
 use super::unit::{Content, Lines, Source, TextFile, parse_lines};
-use crate::at::ReadAt;
+use crate::at::read_exact_at;
 use crate::chunk::count_lines;
 use crate::error::ArchiveError;
 use crate::hash::IdHasher;
@@ -174,11 +175,11 @@ impl Surveyor {
     }
 
     fn look_through(&mut self, piece: &Piece) -> io::Result<Found> {
-        let Some(offset) = self.read_lines(piece)? else {
+        let Some(range) = self.read_lines(piece)? else {
             return Ok(None);
         };
-        let text = &self.bytes[offset..];
-        let from = piece.from.saturating_sub(1) + offset as u64;
+        let from = piece.from.saturating_sub(1) + range.start as u64;
+        let text = &self.bytes[range];
         let lines = Lines {
             file: Arc::clone(&piece.file),
             from,
@@ -225,18 +226,15 @@ impl Surveyor {
         Ok(Some(lot(self.runs.take(), None)))
     }
 
-    /// Reads the lines that begin in a piece, and gives where in `bytes` they begin; `None` where a
+    /// Reads the lines that begin in a piece, and gives where in `bytes` they are; `None` where a
     /// line is longer than a value may be.
-    fn read_lines(&mut self, piece: &Piece) -> io::Result<Option<usize>> {
+    fn read_lines(&mut self, piece: &Piece) -> io::Result<Option<Range<usize>>> {
         let file = File::open(&piece.file.path)?;
         let before = u64::from(piece.from > 0);
-        let mut reader = ReadAt::new(&file, piece.from - before);
+        let base = piece.from - before;
         let bytes = &mut self.bytes;
-        bytes.clear();
-        let len = (piece.until - piece.from + before) as usize;
-        if reader.append(bytes, len)? < len {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
+        let len = (piece.until - base) as usize;
+        read_exact_at(&file, base, bytes, 0..len)?;
         let start = if before == 0 {
             Some(0)
         } else {
@@ -244,28 +242,24 @@ impl Surveyor {
             memchr::memchr(b'\n', &bytes[..len - 1]).map(|at| at + 1)
         };
         let Some(start) = start else {
-            bytes.truncate(0);
-            return Ok(Some(0));
+            return Ok(Some(0..0));
         };
-        let mut searched = len - 1;
-        let mut left = piece.file.size - piece.until;
+        let (mut searched, mut read) = (len - 1, len);
+        let size = (piece.file.size - base) as usize;
         loop {
-            if let Some(at) = memchr::memchr(b'\n', &bytes[searched..]) {
-                bytes.truncate(searched + at + 1);
-                return Ok(Some(start));
+            if let Some(at) = memchr::memchr(b'\n', &bytes[searched..read]) {
+                return Ok(Some(start..searched + at + 1));
             }
-            searched = bytes.len();
-            if left == 0 {
-                return Ok(Some(start));
+            searched = read;
+            if read == size {
+                return Ok(Some(start..read));
             }
-            if searched - len > self.options.max_line {
+            if read - len > self.options.max_line {
                 return Ok(None);
             }
-            let step = left.min(STEP as u64);
-            if reader.append(bytes, step as usize)? < step as usize {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            left -= step;
+            let until = size.min(read + STEP);
+            read_exact_at(&file, base + read as u64, bytes, read..until)?;
+            read = until;
         }
     }
 }

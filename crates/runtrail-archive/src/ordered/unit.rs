@@ -1,7 +1,7 @@
 //! What an archive is read by when it is read in order: pieces of files and batches of events.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,10 +39,12 @@ impl Lines {
 
     /// Reads the lines as a chunk.
     pub(super) fn read(&self) -> io::Result<Chunk> {
-        let file = File::open(&self.file.path)?;
+        let mut file = File::open(&self.file.path)?;
+        file.seek(SeekFrom::Start(self.from))?;
         let len = (self.until - self.from) as usize;
-        let mut bytes = Vec::new();
-        if ReadAt::new(&file, self.from).append(&mut bytes, len)? < len {
+        // A file's own way to read to the end does not set the memory to zero before.
+        let mut bytes = Vec::with_capacity(len);
+        if file.take(len as u64).read_to_end(&mut bytes)? < len {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(self.chunk(bytes))
