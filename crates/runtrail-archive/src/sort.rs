@@ -326,8 +326,8 @@ impl<'a> Sorted<'a> {
 
     fn fill_from_stream(&mut self, batch: &mut BatchBuilder) -> Result<(), ArchiveError> {
         while !batch.is_full() {
-            if let Some(event) = self.run.next() {
-                batch.push(event);
+            if !self.run.as_slice().is_empty() {
+                batch.take(&mut self.run);
                 if self.run.as_slice().is_empty() {
                     batch.end_run();
                 }
@@ -398,6 +398,20 @@ impl BatchBuilder {
     fn push(&mut self, event: TraceEvent) {
         self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
         self.events.push(event);
+    }
+
+    /// Takes events of a run until the batch is full.
+    fn take(&mut self, run: &mut std::vec::IntoIter<TraceEvent>) {
+        let room = BATCH_EVENTS - self.events.len();
+        let mut count = 0;
+        for event in run.as_slice().iter().take(room) {
+            if self.bytes >= BATCH_BYTES {
+                break;
+            }
+            self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
+            count += 1;
+        }
+        self.events.extend(run.by_ref().take(count));
     }
 
     fn end_run(&mut self) {

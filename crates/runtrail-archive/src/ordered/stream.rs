@@ -118,7 +118,6 @@ pub(crate) struct Stream<'a> {
     complete: Vec<bool>,
     open: HashMap<u32, Open, RandomState>,
     ready: BinaryHeap<Ready>,
-    latest: Option<(Text, u32)>,
     /// The runs that the latest units hold events of.
     recent: VecDeque<Vec<u32>>,
     held: usize,
@@ -157,7 +156,6 @@ impl<'a> Stream<'a> {
             complete: vec![false; table.len()],
             open: HashMap::default(),
             ready: BinaryHeap::new(),
-            latest: None,
             recent: VecDeque::new(),
             held: 0,
             limit,
@@ -207,12 +205,25 @@ impl<'a> Stream<'a> {
             };
         };
         let mut touched = Vec::new();
-        for event in events {
-            let run = self.run_of(&event)?;
+        let mut events = events.into_iter();
+        let mut next = events.next();
+        while let Some(event) = next.take() {
+            let run = self.run_of(&event.request_id)?;
             if touched.last() != Some(&run) {
                 touched.push(run);
             }
-            self.open.entry(run).or_default().events.push(event);
+            let open = &mut self.open.entry(run).or_default().events;
+            open.push(event);
+            for event in events.by_ref() {
+                let same = open
+                    .last()
+                    .is_some_and(|last| last.request_id == event.request_id);
+                if !same {
+                    next = Some(event);
+                    break;
+                }
+                open.push(event);
+            }
         }
         let until = self.complete_after.pop_front().unwrap_or_default() as usize;
         for at in self.completed..until {
@@ -238,18 +249,12 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    fn run_of(&mut self, event: &TraceEvent) -> Result<u32, ArchiveError> {
-        if let Some((request_id, run)) = &self.latest
-            && *request_id == event.request_id
-        {
-            return Ok(*run);
-        }
-        let hash = self.hasher.hash(event.request_id.as_bytes());
+    fn run_of(&self, request_id: &str) -> Result<u32, ArchiveError> {
+        let hash = self.hasher.hash(request_id.as_bytes());
         let run = self.table.find(hash).ok_or(ArchiveError::Changed)?;
         if self.complete[run as usize] {
             return Err(ArchiveError::Changed);
         }
-        self.latest = Some((event.request_id.clone(), run));
         Ok(run)
     }
 

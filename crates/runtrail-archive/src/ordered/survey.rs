@@ -186,10 +186,10 @@ impl Surveyor {
             until: from + text.len() as u64,
             line: 1,
         };
-        let lot = |runs, reject| Lot {
+        let lot = |lines, runs, reject| Lot {
             from,
             until: from + text.len() as u64,
-            lines: count_lines(text),
+            lines,
             runs,
             reject,
         };
@@ -199,17 +199,19 @@ impl Surveyor {
             let refused = |source: &Source| self.care == Care::Strict && !source.bad.is_empty();
             let reject = content.source.filter(refused);
             let runs = self.runs.take();
-            return Ok(whole.then(|| lot(runs, reject)));
+            return Ok(whole.then(|| lot(count_lines(text), runs, reject)));
         }
-        let mut at = 0;
+        let (mut at, mut count) = (0, 0);
         while at < text.len() {
             let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |end| at + end + 1);
             let line = &text[at..end];
-            let told = quick(line, self.options.wire.assume_offset_minutes)
-                .filter(|_| line.len() <= self.options.max_line);
-            if let Some((run, time)) = told {
-                self.runs.add(run, time, line.len());
-            } else {
+            count += 1;
+            let told = quick(line).filter(|_| line.len() <= self.options.max_line);
+            let told = told.is_some_and(|(run, time)| {
+                let assume = self.options.wire.assume_offset_minutes;
+                self.runs.add_told(run, time, assume, line.len())
+            });
+            if !told {
                 let lines = Lines {
                     from: from + at as u64,
                     until: from + end as u64,
@@ -223,7 +225,7 @@ impl Surveyor {
             }
             at = end;
         }
-        Ok(Some(lot(self.runs.take(), None)))
+        Ok(Some(lot(count, self.runs.take(), None)))
     }
 
     /// Reads the lines that begin in a piece, and gives where in `bytes` they are; `None` where a
@@ -276,6 +278,8 @@ pub(super) struct UnitRuns {
     runs: Vec<RunSeen>,
     /// The run of the latest event, and its number here.
     latest: (Vec<u8>, usize),
+    /// A time of that run, as text that ends in `Z`; empty where there is none.
+    earliest: Vec<u8>,
 }
 
 impl UnitRuns {
@@ -285,6 +289,7 @@ impl UnitRuns {
             index: HashTable::new(),
             runs: Vec::new(),
             latest: Default::default(),
+            earliest: Vec::new(),
         }
     }
 
@@ -295,10 +300,42 @@ impl UnitRuns {
             self.latest.0.clear();
             self.latest.0.extend_from_slice(request_id);
             self.latest.1 = self.number(self.hasher.hash(request_id), time);
+            self.earliest.clear();
         }
         let run = &mut self.runs[self.latest.1];
         run.start = run.start.min(time);
         run.bytes += bytes;
+    }
+
+    /// As [`UnitRuns::add`], of a time that is not yet read; whether it is one.
+    fn add_told(
+        &mut self,
+        request_id: &[u8],
+        time: &[u8],
+        assume: Option<i32>,
+        bytes: usize,
+    ) -> bool {
+        // In one form, with the same digits of a second, texts order as the times do. A later
+        // time says nothing new, so that it need not be read.
+        let (len, zulu) = (time.len(), time.last() == Some(&b'Z'));
+        let later = zulu
+            && self.earliest.len() == len
+            && self.latest.0 == request_id
+            && self.earliest[..] <= *time;
+        if later && let Some(run) = self.runs.get_mut(self.latest.1) {
+            run.bytes += (bytes + size_of::<TraceEvent>()) as u64;
+            return true;
+        }
+        let parsed = std::str::from_utf8(time)
+            .ok()
+            .and_then(|text| Timestamp::parse_with(text, assume).ok());
+        let Some(parsed) = parsed else { return false };
+        self.add(request_id, parsed, bytes);
+        self.earliest.clear();
+        if zulu {
+            self.earliest.extend_from_slice(time);
+        }
+        true
     }
 
     fn number(&mut self, hash: u128, start: Timestamp) -> usize {
@@ -335,6 +372,7 @@ impl UnitRuns {
     /// Ends the unit.
     pub(super) fn take(&mut self) -> Vec<RunSeen> {
         self.index.clear();
+        self.earliest.clear();
         std::mem::take(&mut self.runs)
     }
 }
