@@ -6,9 +6,9 @@ use runtrail_core::event::TraceEvent;
 
 use crate::error::ArchiveError;
 use crate::options::{ReadOptions, SortOptions};
+use crate::ordered::Ordering;
 use crate::read::{Progress, ReadReport, Reader, Sink};
 use crate::reject::Reject;
-use crate::ordered::Ordering;
 use crate::sort::Sorted;
 use crate::source::{Input, Sources, resolve};
 
@@ -84,11 +84,7 @@ impl<'a> Archive<'a> {
     }
 
     /// Reads in order; events are handed out while the archive is read where its order allows it.
-    pub fn sorted(
-        self,
-        read: ReadOptions,
-        sort: SortOptions,
-    ) -> Result<Sorted<'a>, ArchiveError> {
+    pub fn sorted(self, read: ReadOptions, sort: SortOptions) -> Result<Sorted<'a>, ArchiveError> {
         let ordering = Ordering {
             inputs: &self.sources.inputs,
             read: read.within_limits(),

@@ -11,7 +11,10 @@ pub(crate) struct IdHasher([RandomState; 2]);
 
 impl IdHasher {
     pub(crate) fn hash(&self, id: &[u8]) -> u128 {
-        let [high, low] = self.0.each_ref().map(|state| u128::from(state.hash_one(id)));
+        let [high, low] = self
+            .0
+            .each_ref()
+            .map(|state| u128::from(state.hash_one(id)));
         (high << 64) | low
     }
 }

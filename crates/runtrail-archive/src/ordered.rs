@@ -20,11 +20,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use runs::RunTable;
+use runtrail_core::time::Timestamp;
 use store::Store;
 pub(crate) use stream::Stream;
 use stream::UnitStream;
 use survey::{Care, survey};
-use runtrail_core::time::Timestamp;
 use unit::{ReadUnit, TextFile, Unit, unit_reader};
 
 use crate::archive::{OnReject, Split};

@@ -432,37 +432,37 @@ impl TextFile<'_> {
 
 /// Says what stands where in a chunk and is no event.
 pub(crate) fn reject_of(file: &str, chunk: &Chunk, bad: &Bad) -> Reject {
-        let bytes = chunk.bytes();
-        let text = &bytes[bad.range.clone()];
-        // White space in the sense of JSON: anything else is part of what is wrong.
-        let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        let text = &text[..text
-            .iter()
-            .rposition(|byte| !space(byte))
-            .map_or(0, |at| at + 1)];
-        let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
-        let kind = match bad.error.kind() {
-            kind @ (WireErrorKind::Cut | WireErrorKind::TooLong { .. }) => kind,
-            _ if not_utf8 => WireErrorKind::NotUtf8,
-            kind => kind,
-        };
-        let at = bad
-            .error
-            .at()
-            .saturating_sub(bad.range.start)
-            .min(text.len());
-        let kept = if matches!(kind, WireErrorKind::TooLong { .. }) {
-            OVERLONG_HEAD
-        } else {
-            usize::MAX
-        };
-        Reject {
-            file: file.to_owned(),
-            line: chunk.line + count_lines(&bytes[..bad.range.start]),
-            byte: chunk.byte + bad.range.start as u64,
-            length: text.len() as u64,
-            reason: RejectReason::Wire(kind),
-            marked: (at, (at + bad.error.span_len()).min(text.len())),
-            text: text[..text.len().min(kept)].to_vec(),
-        }
+    let bytes = chunk.bytes();
+    let text = &bytes[bad.range.clone()];
+    // White space in the sense of JSON: anything else is part of what is wrong.
+    let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let text = &text[..text
+        .iter()
+        .rposition(|byte| !space(byte))
+        .map_or(0, |at| at + 1)];
+    let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
+    let kind = match bad.error.kind() {
+        kind @ (WireErrorKind::Cut | WireErrorKind::TooLong { .. }) => kind,
+        _ if not_utf8 => WireErrorKind::NotUtf8,
+        kind => kind,
+    };
+    let at = bad
+        .error
+        .at()
+        .saturating_sub(bad.range.start)
+        .min(text.len());
+    let kept = if matches!(kind, WireErrorKind::TooLong { .. }) {
+        OVERLONG_HEAD
+    } else {
+        usize::MAX
+    };
+    Reject {
+        file: file.to_owned(),
+        line: chunk.line + count_lines(&bytes[..bad.range.start]),
+        byte: chunk.byte + bad.range.start as u64,
+        length: text.len() as u64,
+        reason: RejectReason::Wire(kind),
+        marked: (at, (at + bad.error.span_len()).min(text.len())),
+        text: text[..text.len().min(kept)].to_vec(),
     }
+}

@@ -132,7 +132,8 @@ impl Sorter {
         if self.spills.len() < MAX_SPILLS {
             return Ok(());
         }
-        merge_oldest(&mut self.spills, &self.order, &self.options).map_err(|e| self.options.temp_error(e))
+        merge_oldest(&mut self.spills, &self.order, &self.options)
+            .map_err(|e| self.options.temp_error(e))
     }
 }
 

@@ -90,21 +90,27 @@ impl Job<'_> {
         if care == Care::More {
             archive = archive.careful();
         }
-        self.destination.check_apart(&args.sources, archive.inputs())?;
+        self.destination
+            .check_apart(&args.sources, archive.inputs())?;
         let watched = Watched::new(archive.inputs(), archive.progress());
         interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
             Failure::new(Code::Io, "cannot listen for interruptions").because(&error)
         })?;
 
         let inputs = archive.inputs();
-        let mut target = OpenTarget::open(&self.destination, args, self.plan, self.threads, inputs)?;
+        let mut target =
+            OpenTarget::open(&self.destination, args, self.plan, self.threads, inputs)?;
         rejects.keep_in(target.staged_quarantine());
         let sort = self.sort_options(&target);
         let mut summary = Summary::new(args, archive.sources());
         let display = Display::start(Arc::clone(&watched), out.terminal);
         let refused = |error| match error {
             ArchiveError::Changed => Stop::Changed,
-            error => Stop::Failed(rejects.refusal(out.terminal).unwrap_or_else(|| stopped(error))),
+            error => Stop::Failed(
+                rejects
+                    .refusal(out.terminal)
+                    .unwrap_or_else(|| stopped(error)),
+            ),
         };
         let mut events = archive
             .sorted(args.read.options(self.threads), sort)

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder,
-    ListBuilder, RecordBatch, StringBuilder, StringViewBuilder,
-    TimestampMicrosecondBuilder,
+    ListBuilder, RecordBatch, StringBuilder, StringViewBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::error::ArrowError;
 use runtrail_core::span::Usage;

@@ -68,7 +68,12 @@ mod tests {
         assert_eq!(told(line), wanted);
         assert_eq!(told(&format!("{line}\r\n")), wanted);
         assert_eq!(
-            told(&line.replace(':', ": ").replace(',', ", ").replace("01: 36: 21", "01:36:21")),
+            told(
+                &line
+                    .replace(':', ": ")
+                    .replace(',', ", ")
+                    .replace("01: 36: 21", "01:36:21")
+            ),
             wanted
         );
     }
@@ -76,7 +81,9 @@ mod tests {
     #[test]
     fn whatever_could_mean_something_else_is_left_to_the_parser() {
         let line = |more: &str| {
-            format!(r#"{{"event_id":"e","request_id":"r",{more}"timestamp":"2026-11-21T01:36:21Z","seq":1}}"#)
+            format!(
+                r#"{{"event_id":"e","request_id":"r",{more}"timestamp":"2026-11-21T01:36:21Z","seq":1}}"#
+            )
         };
         assert!(told(&line("")).is_some());
         for odd in [

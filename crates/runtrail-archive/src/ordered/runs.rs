@@ -101,7 +101,11 @@ impl RunTable {
         self.overflowed |= other.overflowed;
         for run in &other.runs {
             let (first, last) = (run.first + offset, run.last + offset);
-            self.enter(Entered { first, last, ..*run });
+            self.enter(Entered {
+                first,
+                last,
+                ..*run
+            });
         }
     }
 

@@ -117,7 +117,11 @@ pub(super) fn survey(
             survey.irregular.push(number);
             continue;
         };
-        if survey.units.last().is_none_or(|unit| !Arc::ptr_eq(&unit.file, &file)) {
+        if survey
+            .units
+            .last()
+            .is_none_or(|unit| !Arc::ptr_eq(&unit.file, &file))
+        {
             line = 1;
         }
         if survey.reject.is_none() {
@@ -188,9 +192,10 @@ impl Surveyor {
         };
         if self.care != Care::Quick {
             let content = parsed(&mut self.wire, &self.options, &lines, text);
-            return Ok(self.runs.add_content(content, self.care).map(|reject| {
-                lot(self.runs.take(), reject)
-            }));
+            return Ok(self
+                .runs
+                .add_content(content, self.care)
+                .map(|reject| lot(self.runs.take(), reject)));
         }
         let mut at = 0;
         while at < text.len() {

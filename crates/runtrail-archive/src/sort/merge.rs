@@ -189,8 +189,11 @@ impl Merge {
         }
         if !std::mem::replace(&mut self.started, true) {
             for (index, cursor) in self.cursors.iter_mut().enumerate() {
-                self.heads
-                    .extend(cursor.next_event()?.map(|event| Head::first(event, index, &self.order)));
+                self.heads.extend(
+                    cursor
+                        .next_event()?
+                        .map(|event| Head::first(event, index, &self.order)),
+                );
             }
         }
         let Some(mut head) = self.heads.peek_mut() else {

@@ -286,8 +286,11 @@ fn an_id_used_again_is_a_conflict_and_an_exact_copy_a_repeat() {
     let count = |lines: &[String]| {
         let files = Files::new();
         let path = files.write("a.jsonl", lines.join("\n"));
-        let (events, counts) =
-            drain(&mut sorted_file(&path, ReadOptions::default(), SortOptions::default()));
+        let (events, counts) = drain(&mut sorted_file(
+            &path,
+            ReadOptions::default(),
+            SortOptions::default(),
+        ));
         assert_eq!(counts.events, events.len() as u64);
         (counts.events, counts.duplicates, counts.conflicts)
     };

@@ -10,8 +10,8 @@ use runtrail_core::export::{Exporter, Spans};
 use runtrail_json::{EventLines, LinesReport, Trees, TreesReport};
 use runtrail_parquet::{Lake, LakeSettings, SourceInfo};
 
-use finished::{Finished, Report};
 pub(crate) use finished::{FileWritten, Written};
+use finished::{Finished, Report};
 
 use super::destination::Destination;
 use super::totals::{Both, Counting, Nowhere, Totals};
