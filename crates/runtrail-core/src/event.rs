@@ -96,8 +96,22 @@ impl fmt::Display for EventKind {
 /// The path of scope segments an op ran in, root first: `["main", "[0]"]`.
 ///
 /// A clone is a reference count.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Ctx(Arc<[Text]>);
+
+impl Clone for Ctx {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        if !self.same_allocation(source) {
+            *self = source.clone();
+        }
+    }
+}
 
 impl Ctx {
     /// Makes a path of its segments.
@@ -127,6 +141,7 @@ impl Ctx {
         path
     }
 
+    #[inline]
     pub(crate) fn same_allocation(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -181,7 +196,7 @@ impl fmt::Display for Status {
 ///
 /// `Eq`, `Ord` and `Hash` rest on one key: run, timestamp, seq, rank, event id, then the remaining
 /// content. Within a run that is the order in which things happened; see [`TraceEvent::rank`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct TraceEvent {
     /// The event's identity, opaque. Unique in a well-behaved archive; see [`TraceEvent::is_repeat_of`].
     pub event_id: Text,
@@ -201,6 +216,35 @@ pub struct TraceEvent {
     pub payload: Payload,
     /// Top-level fields that this version does not know, as one JSON object.
     pub extra: Option<Text>,
+}
+
+impl Clone for TraceEvent {
+    fn clone(&self) -> Self {
+        Self {
+            event_id: self.event_id.clone(),
+            request_id: self.request_id.clone(),
+            kind: self.kind.clone(),
+            op_name: self.op_name.clone(),
+            ctx: self.ctx.clone(),
+            timestamp: self.timestamp,
+            seq: self.seq,
+            payload: self.payload.clone(),
+            extra: self.extra.clone(),
+        }
+    }
+
+    /// Counts only the references that differ; from one event of a chunk to the next none does.
+    fn clone_from(&mut self, source: &Self) {
+        self.event_id.clone_from(&source.event_id);
+        self.request_id.clone_from(&source.request_id);
+        self.kind.clone_from(&source.kind);
+        self.op_name.clone_from(&source.op_name);
+        self.ctx.clone_from(&source.ctx);
+        self.timestamp = source.timestamp;
+        self.seq = source.seq;
+        self.payload.clone_from(&source.payload);
+        self.extra.clone_from(&source.extra);
+    }
 }
 
 impl TraceEvent {

@@ -10,11 +10,17 @@
 //! since OpenTelemetry reads zero as "no id".
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 
 use crate::event::Ctx;
 
-const TRACE_CONTEXT: &str = "runtrail otlp trace_id v1";
-const SPAN_CONTEXT: &str = "runtrail otlp span_id v1";
+// A context is hashed to a key before anything else is, and is the same for every id.
+static TRACE_KEY: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("runtrail otlp trace_id v1"));
+static SPAN_KEY: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("runtrail otlp span_id v1"));
 
 /// Identifies a span within all runs of a namespace; shown as 16 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,10 +40,10 @@ impl SpanId {
 impl TraceId {
     /// Derives the id of a run.
     pub fn of_run(namespace: &str, request_id: &str) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(TRACE_CONTEXT);
-        push_part(&mut hasher, namespace.as_bytes());
-        push_part(&mut hasher, request_id.as_bytes());
-        Self(head(&hasher))
+        let mut message = Message::new(&TRACE_KEY);
+        message.part(namespace.as_bytes());
+        message.part(request_id.as_bytes());
+        Self(message.head())
     }
 
     /// Returns the id's bytes.
@@ -49,67 +55,107 @@ impl TraceId {
 /// Derives the span ids of one run.
 #[derive(Debug, Clone)]
 pub struct SpanIds {
-    prefix: blake3::Hasher,
+    prefix: Box<[u8]>,
 }
 
 impl SpanIds {
     /// Prepares the ids of a run's spans.
     pub fn of_run(namespace: &str, request_id: &str) -> Self {
-        let mut prefix = blake3::Hasher::new_derive_key(SPAN_CONTEXT);
-        push_part(&mut prefix, namespace.as_bytes());
-        push_part(&mut prefix, request_id.as_bytes());
-        Self { prefix }
+        let mut prefix = Vec::with_capacity(16 + namespace.len() + request_id.len());
+        for part in [namespace, request_id] {
+            prefix.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            prefix.extend_from_slice(part.as_bytes());
+        }
+        Self {
+            prefix: prefix.into(),
+        }
     }
 
     /// Returns the id of the run's own span.
     pub fn run(&self) -> SpanId {
-        self.derive("run", &[])
+        SpanId(self.tagged("run").head())
     }
 
     /// Returns the id of an op: the `occurrence`-th, from 0, of its name and path.
     pub fn op(&self, op_name: &str, ctx: &Ctx, occurrence: u64) -> SpanId {
-        let occurrence = occurrence.to_le_bytes();
-        let mut hasher = self.tagged("op");
-        push_part(&mut hasher, op_name.as_bytes());
+        let mut message = self.tagged("op");
+        message.part(op_name.as_bytes());
         for segment in ctx.segments() {
-            push_part(&mut hasher, segment.as_bytes());
+            message.part(segment.as_bytes());
         }
-        push_part(&mut hasher, &occurrence);
-        SpanId(head(&hasher))
+        message.part(&occurrence.to_le_bytes());
+        SpanId(message.head())
     }
 
     /// Returns the id of a group: the `occurrence`-th, from 0, of its name.
     pub fn group(&self, name: &str, occurrence: u64) -> SpanId {
-        self.derive("group", &[name.as_bytes(), &occurrence.to_le_bytes()])
+        let mut message = self.tagged("group");
+        message.part(name.as_bytes());
+        message.part(&occurrence.to_le_bytes());
+        SpanId(message.head())
     }
 
-    fn derive(&self, tag: &str, parts: &[&[u8]]) -> SpanId {
-        let mut hasher = self.tagged(tag);
-        for part in parts {
-            push_part(&mut hasher, part);
+    fn tagged(&self, tag: &str) -> Message {
+        let mut message = Message::new(&SPAN_KEY);
+        message.bytes(&self.prefix);
+        message.part(tag.as_bytes());
+        message
+    }
+}
+
+/// What an id is derived from.
+///
+/// The parts are gathered before they are hashed: each call of the hasher costs more than a part
+/// of the usual few bytes does.
+struct Message {
+    hasher: blake3::Hasher,
+    gathered: [u8; GATHERED],
+    len: usize,
+}
+
+/// Holds what ids are usually derived from, some 120 bytes.
+const GATHERED: usize = 256;
+
+impl Message {
+    #[inline]
+    fn new(key: &ContextKey) -> Self {
+        Self {
+            hasher: blake3::Hasher::new_from_context_key(key),
+            gathered: [0; GATHERED],
+            len: 0,
         }
-        SpanId(head(&hasher))
     }
 
-    fn tagged(&self, tag: &str) -> blake3::Hasher {
-        let mut hasher = self.prefix.clone();
-        push_part(&mut hasher, tag.as_bytes());
-        hasher
+    #[inline]
+    fn part(&mut self, part: &[u8]) {
+        self.bytes(&(part.len() as u64).to_le_bytes());
+        self.bytes(part);
     }
-}
 
-fn push_part(hasher: &mut blake3::Hasher, part: &[u8]) {
-    hasher.update(&(part.len() as u64).to_le_bytes());
-    hasher.update(part);
-}
-
-fn head<const N: usize>(hasher: &blake3::Hasher) -> [u8; N] {
-    let mut id = [0; N];
-    hasher.finalize_xof().fill(&mut id);
-    if id == [0; N] {
-        id[N - 1] = 1;
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.gathered.get_mut(self.len..self.len + bytes.len()) {
+            room.copy_from_slice(bytes);
+            self.len += bytes.len();
+        } else {
+            self.hasher.update(&self.gathered[..self.len]);
+            self.hasher.update(bytes);
+            self.len = 0;
+        }
     }
-    id
+
+    #[inline]
+    fn head<const N: usize>(mut self) -> [u8; N] {
+        self.hasher.update(&self.gathered[..self.len]);
+        let mut id = [0; N];
+        for (to, from) in id.iter_mut().zip(self.hasher.finalize().as_bytes()) {
+            *to = *from;
+        }
+        if id == [0; N] {
+            id[N - 1] = 1;
+        }
+        id
+    }
 }
 
 macro_rules! shown_as_hex {
@@ -156,6 +202,21 @@ mod tests {
             "93c00c256fbd0844"
         );
         assert_eq!(ids.group("turn-0", 0).to_string(), "aaf93c22a50863da");
+    }
+
+    #[test]
+    fn long_parts_are_hashed_as_short_ones_are() {
+        let (long, rest) = ("n".repeat(GATHERED), "x".repeat(GATHERED - 1));
+        let ctx = Ctx::new([&*long, "main", &*rest]);
+        let id = SpanIds::of_run("", "r1").op(&long, &ctx, 7);
+        let mut hasher = blake3::Hasher::new_derive_key("runtrail otlp span_id v1");
+        let occurrence = 7_u64.to_le_bytes();
+        for part in ["", "r1", "op", &*long, &*long, "main", &*rest] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.update(&8_u64.to_le_bytes()).update(&occurrence);
+        assert_eq!(id.to_bytes(), hasher.finalize().as_bytes()[..8]);
     }
 
     #[test]

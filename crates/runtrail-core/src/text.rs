@@ -17,11 +17,31 @@ use faststr::FastStr;
 /// before holding on to a small piece of a large chunk.
 ///
 /// A chunk is limited to 4 GiB, so that a slice is two 32-bit offsets.
-#[derive(Clone)]
 pub struct Text {
     chunk: Arc<FastStr>,
     start: u32,
     end: u32,
+}
+
+impl Clone for Text {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self {
+            chunk: Arc::clone(&self.chunk),
+            start: self.start,
+            end: self.end,
+        }
+    }
+
+    /// Neighbours mostly share a chunk; then no reference is counted, which costs more than all else.
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        if self.same_chunk(source) {
+            (self.start, self.end) = (source.start, source.end);
+        } else {
+            *self = source.clone();
+        }
+    }
 }
 
 impl Text {
@@ -31,18 +51,22 @@ impl Text {
     /// before (see `max_line` of the archive reader).
     pub fn new(text: impl Into<String>) -> Self {
         let mut text = text.into();
-        if u32::try_from(text.len()).is_err() {
-            let mut cut = u32::MAX as usize;
-            while !text.is_char_boundary(cut) {
-                cut -= 1;
-            }
-            text.truncate(cut);
-        }
+        text.truncate(fitting(&text));
         let end = text.len() as u32;
         Self {
             chunk: Arc::new(FastStr::from_string(text)),
             start: 0,
             end,
+        }
+    }
+
+    /// Copies a string into a chunk of its own.
+    fn copied(text: &str) -> Self {
+        let text = &text[..fitting(text)];
+        Self {
+            chunk: Arc::new(FastStr::new(text)),
+            start: 0,
+            end: text.len() as u32,
         }
     }
 
@@ -100,12 +124,22 @@ impl Text {
         }
     }
 
+    /// Returns a part of the text; `None` where the range is not one.
+    #[inline]
+    pub(crate) fn get_part(&self, (start, end): (u32, u32)) -> Option<&str> {
+        let (start, end) = (self.start.checked_add(start)?, self.start.checked_add(end)?);
+        if end > self.end {
+            return None;
+        }
+        self.chunk.as_str().get(start as usize..end as usize)
+    }
+
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
         if self.len() == self.chunk.len() {
             self.clone()
         } else {
-            Self::new(self.as_str())
+            Self::copied(self.as_str())
         }
     }
 
@@ -113,6 +147,15 @@ impl Text {
     pub fn chunk_len(&self) -> usize {
         self.chunk.len()
     }
+}
+
+/// How many bytes of a string fit a chunk: all but for one of more than 4 GiB.
+fn fitting(text: &str) -> usize {
+    let mut fitting = text.len().min(u32::MAX as usize);
+    while !text.is_char_boundary(fitting) {
+        fitting -= 1;
+    }
+    fitting
 }
 
 impl Default for Text {
@@ -143,7 +186,7 @@ impl Borrow<str> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::new(text)
+        Self::copied(text)
     }
 }
 
@@ -164,9 +207,16 @@ impl Text {
             .unwrap_or_default()
     }
 
+    /// Whether both are slices of one chunk, which therefore stays in memory with either.
+    #[inline]
+    pub(crate) fn same_chunk(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.chunk, &other.chunk)
+    }
+
     /// Whether both are the same slice of the same chunk, which needs no look at the text.
+    #[inline]
     fn same_slice(&self, other: &Self) -> bool {
-        self.start == other.start && self.end == other.end && Arc::ptr_eq(&self.chunk, &other.chunk)
+        self.start == other.start && self.end == other.end && self.same_chunk(other)
     }
 }
 

@@ -209,7 +209,7 @@ fn content_beyond_the_limit_is_left_out_and_counted() {
         FoldLimits {
             max_open_spans: 1,
             max_held_bytes: 8,
-            content: true,
+            detail: Detail::Content,
         },
     );
     let (mut reader, mut spans) = (WireReader::default(), Vec::new());

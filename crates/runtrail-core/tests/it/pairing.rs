@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use runtrail_core::event::{EventKind, TraceEvent};
-use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::span::MissingEnd;
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
 use runtrail_testkit::run::RunBuilder;
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn without_content_all_else_is_the_same(events in strategies::run("r")) {
-        let mut fold = Fold::new("", FoldLimits { content: false, ..FoldLimits::default() });
+        let mut fold = Fold::new("", FoldLimits { detail: Detail::Spans, ..FoldLimits::default() });
         let mut spans = Vec::new();
         for event in &events {
             fold.push(event, &mut spans);
