@@ -411,7 +411,11 @@ impl BatchBuilder {
             self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
             count += 1;
         }
-        self.events.extend(run.by_ref().take(count));
+        if count == run.len() && self.events.is_empty() {
+            self.events = std::mem::take(run).collect();
+        } else {
+            self.events.extend(run.by_ref().take(count));
+        }
     }
 
     fn end_run(&mut self) {
