@@ -134,9 +134,21 @@ impl Text {
         self.chunk.as_str().get(start as usize..end as usize)
     }
 
+    /// Returns `part`, a slice of this text, as text that shares its chunk; empty text where it is
+    /// a slice of another.
+    #[inline]
+    pub(crate) fn share(&self, part: &str) -> Self {
+        // What lies within the bytes of a text and is text itself begins and ends with a character.
+        let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
+        match start.checked_add(part.len()) {
+            Some(end) if end <= self.bytes().len() => self.part((start, end)),
+            _ => self.part((0, 0)),
+        }
+    }
+
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
-        if self.len() == self.chunk.len() {
+        if self.bytes().len() == self.chunk.len() {
             self.clone()
         } else {
             Self::copied(self.as_str())
@@ -229,14 +241,15 @@ impl PartialEq for Text {
 impl Eq for Text {}
 
 impl PartialEq<str> for Text {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        *self == **other
     }
 }
 

@@ -26,7 +26,8 @@ impl RunFold {
             let group = self.slot(index).group;
             if let Some(mut draft) = self.take(index) {
                 self.end_op(&mut draft.record, event, view, status);
-                self.hand_out_op(draft.record, group, spans);
+                self.sum_up(&draft.record, group);
+                spans.push(draft.record);
             }
             return;
         }
@@ -34,7 +35,8 @@ impl RunFold {
         if self.drafts_spans() {
             let (mut record, group) = self.op_without_start(event, view);
             self.end_op(&mut record, event, view, status);
-            self.hand_out_op(record, group, spans);
+            self.sum_up(&record, group);
+            spans.push(record);
         }
     }
 
@@ -96,7 +98,8 @@ impl RunFold {
             if let Some(mut draft) = draft {
                 draft.record.missing = Some(MissingEnd::End);
                 draft.record.yields.count = draft.record.yields.seen;
-                self.hand_out_op(draft.record, group, spans);
+                self.sum_up(&draft.record, group);
+                spans.push(draft.record);
             }
         }
     }
@@ -104,9 +107,12 @@ impl RunFold {
     /// Reads a status; one that is missing or unknown is told by whether an error is stated.
     fn status_of(&mut self, value: Option<RawJson<'_>>, has_error: bool) -> Status {
         let stated = value.filter(|value| !value.is_null());
-        let known = stated
-            .and_then(RawJson::as_str)
-            .and_then(|name| Status::parse(&name));
+        let known = match stated.map(RawJson::text) {
+            Some("\"ok\"") => Some(Status::Ok),
+            _ => stated
+                .and_then(RawJson::as_str)
+                .and_then(|name| Status::parse(&name)),
+        };
         self.anomalies.unknown_status += u64::from(stated.is_some() && known.is_none());
         known.unwrap_or(if has_error { Status::Error } else { Status::Ok })
     }
@@ -193,19 +199,14 @@ impl RunFold {
         Some(draft)
     }
 
-    fn hand_out_op(
-        &mut self,
-        record: SpanRecord,
-        group: Option<SpanIndex>,
-        spans: &mut Vec<SpanRecord>,
-    ) {
+    /// Adds an op that ended to the groups that it ran in.
+    fn sum_up(&mut self, record: &SpanRecord, group: Option<SpanIndex>) {
         let failed = u64::from(record.status == Status::Error);
         self.anomalies.content_dropped += u64::from(record.content_dropped > 0);
         self.for_open_groups(group, |group| {
             group.ops += 1;
             group.errors += failed;
         });
-        spans.push(record);
     }
 
     fn hand_out_group(&mut self, draft: Draft, spans: &mut Vec<SpanRecord>) {

@@ -219,21 +219,21 @@ impl RunFold {
         if !self.drafts_spans() {
             return None;
         }
-        let mut record = self.record(event, name, place);
-        // An id of another chunk than the payload's would not be let go of in time.
-        let shares_chunk = event.event_id.same_chunk(event.payload.text());
-        record.start_event_id = Some(if shares_chunk {
-            event.event_id.clone()
-        } else {
-            event.event_id.detached()
-        });
-        Some(Box::new(Draft {
-            record,
+        let mut draft = Box::new(Draft {
+            record: self.record(event, name, place),
             scope,
             metadata: None,
             held: 0,
             fresh: true,
-        }))
+        });
+        // An id of another chunk than the payload's would not be let go of in time.
+        let shares_chunk = event.event_id.same_chunk(event.payload.text());
+        draft.record.start_event_id = Some(if shares_chunk {
+            event.event_id.clone()
+        } else {
+            event.event_id.detached()
+        });
+        Some(draft)
     }
 
     /// Starts the record of a span from the event that opens it, or that closes it where it has no
