@@ -308,6 +308,28 @@ mod tests {
     }
 
     #[test]
+    fn a_shared_part_is_a_slice_of_the_text_or_nothing() {
+        let chunk = Text::new("héllo world");
+        let hello = chunk.slice(0..6);
+        let shared = hello.share(&hello[3..]);
+        assert_eq!(shared, "llo");
+        assert!(shared.same_chunk(&chunk));
+        assert_eq!(hello.share(&chunk[5..8]), "");
+        assert_eq!(hello.share("elsewhere"), "");
+    }
+
+    #[test]
+    fn a_clone_in_place_is_a_clone() {
+        let (chunk, other) = (Text::new("héllo world"), Text::new("other"));
+        let mut text = chunk.slice(0..6);
+        for source in [&chunk.slice(7..12), &other, &chunk] {
+            text.clone_from(source);
+            assert_eq!(text, *source);
+            assert!(text.same_chunk(source));
+        }
+    }
+
+    #[test]
     fn a_range_that_is_not_one_gives_empty_text() {
         let chunk = Text::new("héllo");
         assert_eq!(chunk.slice(2..4), "");

@@ -49,10 +49,10 @@ struct Tables {
 }
 
 impl Tables {
-    fn clear(&mut self) {
+    fn restart(&mut self) {
         self.slots.clear();
-        self.scopes.clear();
-        self.names.clear();
+        self.scopes.restart();
+        self.names.restart();
         self.openers.clear();
         self.open_groups.clear();
         self.fresh.clear();
@@ -96,7 +96,7 @@ impl RunFold {
     /// Becomes the fold of another run, in the room that this one took.
     pub(super) fn restart(&mut self, namespace: &str, request_id: Text) {
         let mut tables = std::mem::take(&mut self.tables);
-        tables.clear();
+        tables.restart();
         *self = Self {
             tables,
             ..Self::new(namespace, request_id, self.limits)
@@ -264,16 +264,16 @@ impl RunFold {
         let Tables { scopes, names, .. } = &mut self.tables;
         let mut scope = Some(scopes.of(&event.ctx));
         while let Some(at) = scope {
-            let here = scopes.get(at);
-            // Mostly a name is not even looked for in a scope where nothing is open.
-            if here.open_op.is_some()
-                && let Some(name) = names.find(op_name, scope)
-                && let Some(index) = names.get(name).open
+            // A name is not even looked for in a scope where nothing is open.
+            if scopes.here(at).open_op.is_some()
+                && let Some(index) = names.open(op_name, scope)
             {
                 return Some(index);
             }
             // Only a yield's ctx carries the item's segment beyond the ctx of its op.
-            scope = here.parent.filter(|_| event.kind == EventKind::OpYield);
+            scope = scopes
+                .parent(at)
+                .filter(|_| event.kind == EventKind::OpYield);
         }
         None
     }

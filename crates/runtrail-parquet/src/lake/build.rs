@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use runtrail_core::event::Ctx;
-use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::span::RunTotals;
 
 use super::{Lake, LakeReportHandle, Parts, SourceInfo};
@@ -116,7 +116,11 @@ impl LakeBuilder {
         );
         // Without the tables that show content there is no reason to hold any.
         let limits = FoldLimits {
-            content: self.tables.need_spans(),
+            detail: if self.tables.need_spans() {
+                Detail::Content
+            } else {
+                Detail::Summary
+            },
             ..FoldLimits::default()
         };
         Ok(Lake {

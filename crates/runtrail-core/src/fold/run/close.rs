@@ -25,7 +25,7 @@ impl RunFold {
             self.check_order(index, event);
             let group = self.slot(index).group;
             if let Some(mut draft) = self.take(index) {
-                self.end_op(&mut draft.record, event, view, status);
+                end_op(&mut draft.record, event, view, status);
                 self.sum_up(&draft.record, group);
                 spans.push(draft.record);
             }
@@ -34,7 +34,7 @@ impl RunFold {
         self.anomalies.op_end_without_start += 1;
         if self.drafts_spans() {
             let (mut record, group) = self.op_without_start(event, view);
-            self.end_op(&mut record, event, view, status);
+            end_op(&mut record, event, view, status);
             self.sum_up(&record, group);
             spans.push(record);
         }
@@ -52,8 +52,7 @@ impl RunFold {
                 .filter(|&index| self.slot(index).is_group),
             None => {
                 let name = view.name.and_then(RawJson::as_str).unwrap_or_default();
-                let names = &self.tables.names;
-                names.find(&name, None).and_then(|id| names.get(id).open)
+                self.tables.names.open(&name, None)
             }
         };
         let status = self.status_of(view.status, false);
@@ -149,20 +148,6 @@ impl RunFold {
         (record, place.group)
     }
 
-    fn end_op(&self, record: &mut SpanRecord, event: &TraceEvent, view: OpEnd<'_>, status: Status) {
-        end(record, event, duration_of(view), status);
-        record.outputs = view.outputs.map(|outputs| event.payload.share(outputs));
-        record.error = view.error_info().map(|error| SpanError {
-            kind: error.kind.map(|kind| Text::from(&*kind)),
-            message: error.message.map(|message| Text::from(&*message)),
-        });
-        let stated = view
-            .yield_count
-            .and_then(RawJson::as_i64)
-            .and_then(|count| u64::try_from(count).ok());
-        record.yields.count = stated.unwrap_or(record.yields.seen);
-    }
-
     /// Takes a span out of everything that is open, and what is drafted of it.
     fn take(&mut self, index: SpanIndex) -> Option<Box<Draft>> {
         let Tables {
@@ -183,8 +168,8 @@ impl RunFold {
         name.open = first_open(slots, name.open, |slot| slot.before_in_name);
         match name.scope {
             Some(scope) => {
-                let scope = scopes.get_mut(scope);
-                scope.open_op = first_open(slots, scope.open_op, |slot| slot.before_in_scope);
+                let here = scopes.here_mut(scope);
+                here.open_op = first_open(slots, here.open_op, |slot| slot.before_in_scope);
             }
             None => pop_closed(open_groups, |index| slots[index.get()].is_open()),
         }
@@ -221,6 +206,20 @@ fn duration_of(view: OpEnd<'_>) -> Option<f64> {
     view.duration_ms
         .and_then(RawJson::as_f64)
         .filter(|millis| *millis >= 0.0)
+}
+
+fn end_op(record: &mut SpanRecord, event: &TraceEvent, view: OpEnd<'_>, status: Status) {
+    end(record, event, duration_of(view), status);
+    record.outputs = view.outputs.map(|outputs| event.payload.share(outputs));
+    record.error = view.error_info().map(|error| SpanError {
+        kind: error.kind.map(|kind| Text::from(&*kind)),
+        message: error.message.map(|message| Text::from(&*message)),
+    });
+    let stated = view
+        .yield_count
+        .and_then(RawJson::as_i64)
+        .and_then(|count| u64::try_from(count).ok());
+    record.yields.count = stated.unwrap_or(record.yields.seen);
 }
 
 fn end(record: &mut SpanRecord, event: &TraceEvent, duration_ms: Option<f64>, status: Status) {

@@ -34,7 +34,7 @@ impl RunFold {
             draft.held = draft.record.inputs.as_ref().map_or(0, |kept| kept.len());
         }
         self.open(index, event, name, place, draft);
-        let opened = &mut self.tables.scopes.get_mut(scope).open_op;
+        let opened = &mut self.tables.scopes.here_mut(scope).open_op;
         self.tables.slots[index.get()].before_in_scope = opened.replace(index);
     }
 
@@ -192,20 +192,20 @@ impl RunFold {
 
     fn yielding_op(&self, scope: ScopeId) -> Option<SpanIndex> {
         let mut scopes = self.tables.scopes.upwards(scope);
-        scopes.find_map(|scope| scope.introduced_by)
+        scopes.find_map(|here| here.introduced_by)
     }
 
     fn enclosing_op(&self, scope: ScopeId) -> Option<SpanIndex> {
         let mut around = self.tables.scopes.upwards(scope).skip(1);
-        around.find_map(|scope| scope.open_op)
+        around.find_map(|here| here.open_op)
     }
 
     fn prefix_op(&self, name: &str, scope: ScopeId) -> Option<SpanIndex> {
         let Tables { scopes, names, .. } = &self.tables;
         // Mostly nothing else is open in the scope, which spares looking for the prefixes.
-        scopes.get(scope).open_op?;
+        scopes.here(scope).open_op?;
         let mut prefixes = name.rmatch_indices('.').map(|(dot, _)| &name[..dot]);
-        prefixes.find_map(|prefix| names.get(names.find(prefix, Some(scope))?).open)
+        prefixes.find_map(|prefix| names.open(prefix, Some(scope)))
     }
 
     /// Drafts the record of a span that opens, where spans are handed out.
