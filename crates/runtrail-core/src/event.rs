@@ -141,6 +141,12 @@ impl Ctx {
         path
     }
 
+    /// Where the path is in memory: paths with the same address are the same while both exist.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
     #[inline]
     pub(crate) fn same_allocation(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -375,6 +381,22 @@ mod tests {
         assert_eq!(Ctx::new(["main", "[0]"]).path(), "main/[0]");
         assert_eq!(Ctx::new(["a/b", "c\\d"]).path(), "a\\/b/c\\\\d");
         assert_eq!(Ctx::default().path(), "");
+    }
+
+    #[test]
+    fn an_event_cloned_in_place_is_the_event() {
+        let lines = [
+            r#"{"event_id":"1","request_id":"r","kind":"op_end","op_name":"a","ctx":["main"],"timestamp":"2026-11-21T01:00:00Z","seq":0,"payload":{"status":"ok"},"host":"h"}"#,
+            r#"{"event_id":"2","request_id":"s","kind":"odd","op_name":null,"ctx":[],"timestamp":"2026-11-21T01:00:01.0000001Z","seq":1,"payload":{"n":1}}"#,
+        ];
+        let mut reader = crate::wire::WireReader::default();
+        let [one, other] = lines.map(|line| reader.read(&line.into()).unwrap());
+        let mut event = one.clone();
+        for source in [&other, &one] {
+            event.clone_from(source);
+            assert!(event == *source && event.is_repeat_of(source));
+            assert_eq!(event.payload.slots(), source.payload.slots());
+        }
     }
 
     #[test]

@@ -40,10 +40,10 @@ impl SpanId {
 impl TraceId {
     /// Derives the id of a run.
     pub fn of_run(namespace: &str, request_id: &str) -> Self {
-        let mut message = Message::new(&TRACE_KEY);
-        message.part(namespace.as_bytes());
-        message.part(request_id.as_bytes());
-        Self(message.head())
+        let mut message = Message::default();
+        message.part(namespace);
+        message.part(request_id);
+        Self(message.head(&TRACE_KEY))
     }
 
     /// Returns the id's bytes.
@@ -73,84 +73,100 @@ impl SpanIds {
 
     /// Returns the id of the run's own span.
     pub fn run(&self) -> SpanId {
-        SpanId(self.tagged("run").head())
+        SpanId(self.tagged("run").head(&SPAN_KEY))
     }
 
     /// Returns the id of an op: the `occurrence`-th, from 0, of its name and path.
     pub fn op(&self, op_name: &str, ctx: &Ctx, occurrence: u64) -> SpanId {
         let mut message = self.tagged("op");
-        message.part(op_name.as_bytes());
+        message.part(op_name);
         for segment in ctx.segments() {
-            message.part(segment.as_bytes());
+            message.part(segment);
         }
-        message.part(&occurrence.to_le_bytes());
-        SpanId(message.head())
+        message.occurrence(occurrence);
+        SpanId(message.head(&SPAN_KEY))
     }
 
     /// Returns the id of a group: the `occurrence`-th, from 0, of its name.
     pub fn group(&self, name: &str, occurrence: u64) -> SpanId {
         let mut message = self.tagged("group");
-        message.part(name.as_bytes());
-        message.part(&occurrence.to_le_bytes());
-        SpanId(message.head())
+        message.part(name);
+        message.occurrence(occurrence);
+        SpanId(message.head(&SPAN_KEY))
     }
 
+    #[inline]
     fn tagged(&self, tag: &str) -> Message {
-        let mut message = Message::new(&SPAN_KEY);
+        let mut message = Message::default();
         message.bytes(&self.prefix);
-        message.part(tag.as_bytes());
+        message.part(tag);
         message
     }
 }
 
 /// What an id is derived from.
 ///
-/// The parts are gathered before they are hashed: each call of the hasher costs more than a part
-/// of the usual few bytes does.
+/// It is gathered before it is hashed: each call of the hasher costs more than a part of the usual
+/// few bytes does, and the hasher is too large to be handed around.
 struct Message {
-    hasher: blake3::Hasher,
-    gathered: [u8; GATHERED],
+    short: [u8; SHORT],
     len: usize,
+    /// All of it, once it is not short any more.
+    long: Vec<u8>,
 }
 
 /// Holds what ids are usually derived from, some 120 bytes.
-const GATHERED: usize = 256;
+const SHORT: usize = 256;
+
+impl Default for Message {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            short: [0; SHORT],
+            len: 0,
+            long: Vec::new(),
+        }
+    }
+}
 
 impl Message {
     #[inline]
-    fn new(key: &ContextKey) -> Self {
-        Self {
-            hasher: blake3::Hasher::new_from_context_key(key),
-            gathered: [0; GATHERED],
-            len: 0,
-        }
+    fn part(&mut self, part: &str) {
+        self.number(part.len() as u64);
+        self.bytes(part.as_bytes());
     }
 
     #[inline]
-    fn part(&mut self, part: &[u8]) {
-        self.bytes(&(part.len() as u64).to_le_bytes());
-        self.bytes(part);
+    fn occurrence(&mut self, occurrence: u64) {
+        self.number(8);
+        self.number(occurrence);
+    }
+
+    #[inline]
+    fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
     }
 
     #[inline]
     fn bytes(&mut self, bytes: &[u8]) {
-        if let Some(room) = self.gathered.get_mut(self.len..self.len + bytes.len()) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.short.get_mut(self.len..end) {
             room.copy_from_slice(bytes);
-            self.len += bytes.len();
         } else {
-            self.hasher.update(&self.gathered[..self.len]);
-            self.hasher.update(bytes);
-            self.len = 0;
+            if self.long.is_empty() {
+                self.long.extend_from_slice(&self.short[..self.len]);
+            }
+            self.long.extend_from_slice(bytes);
         }
+        self.len = end;
     }
 
-    #[inline]
-    fn head<const N: usize>(mut self) -> [u8; N] {
-        self.hasher.update(&self.gathered[..self.len]);
+    fn head<const N: usize>(&self, key: &ContextKey) -> [u8; N] {
+        let whole = self.short.get(..self.len).unwrap_or(&self.long);
+        let mut hasher = blake3::Hasher::new_from_context_key(key);
+        let hash = hasher.update(whole).finalize();
         let mut id = [0; N];
-        for (to, from) in id.iter_mut().zip(self.hasher.finalize().as_bytes()) {
-            *to = *from;
-        }
+        id.copy_from_slice(&hash.as_bytes()[..N]);
         if id == [0; N] {
             id[N - 1] = 1;
         }
@@ -206,7 +222,7 @@ mod tests {
 
     #[test]
     fn long_parts_are_hashed_as_short_ones_are() {
-        let (long, rest) = ("n".repeat(GATHERED), "x".repeat(GATHERED - 1));
+        let (long, rest) = ("n".repeat(SHORT), "x".repeat(SHORT - 1));
         let ctx = Ctx::new([&*long, "main", &*rest]);
         let id = SpanIds::of_run("", "r1").op(&long, &ctx, 7);
         let mut hasher = blake3::Hasher::new_derive_key("runtrail otlp span_id v1");

@@ -44,7 +44,7 @@ pub struct SpanRecord {
     pub ops: u64,
     /// Those of them that ended with an error.
     pub errors: u64,
-    /// What the op was given, as JSON text.
+    /// What the op was given, as JSON text; it may share the chunk of the event it came from.
     pub inputs: Option<Text>,
     /// What the op gave back, as JSON text; it may share the chunk of the event it came from.
     pub outputs: Option<Text>,
@@ -56,7 +56,7 @@ pub struct SpanRecord {
     pub media: Vec<Media>,
     /// Bytes of content that were left out because of [`FoldLimits`](crate::fold::FoldLimits).
     pub content_dropped: u64,
-    /// The event that opened it.
+    /// The event that opened it; it may share the chunk of that event.
     pub start_event_id: Option<Text>,
     /// The event that closed it; it may share the chunk of that event.
     pub end_event_id: Option<Text>,
@@ -194,7 +194,7 @@ pub struct Yields {
     pub first_at: Option<Timestamp>,
     /// When the last came.
     pub last_at: Option<Timestamp>,
-    /// The last item, as JSON text.
+    /// The last item, as JSON text; it may share the chunk of the event it came from.
     pub last_value: Option<Text>,
 }
 

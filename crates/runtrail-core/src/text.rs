@@ -134,9 +134,21 @@ impl Text {
         self.chunk.as_str().get(start as usize..end as usize)
     }
 
+    /// Returns `part`, a slice of this text, as text that shares its chunk; empty text where it is
+    /// a slice of another.
+    #[inline]
+    pub(crate) fn share(&self, part: &str) -> Self {
+        // What lies within the bytes of a text and is text itself begins and ends with a character.
+        let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
+        match start.checked_add(part.len()) {
+            Some(end) if end <= self.bytes().len() => self.part((start, end)),
+            _ => self.part((0, 0)),
+        }
+    }
+
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
-        if self.len() == self.chunk.len() {
+        if self.bytes().len() == self.chunk.len() {
             self.clone()
         } else {
             Self::copied(self.as_str())
@@ -229,14 +241,15 @@ impl PartialEq for Text {
 impl Eq for Text {}
 
 impl PartialEq<str> for Text {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        *self == **other
     }
 }
 
@@ -292,6 +305,28 @@ mod tests {
         assert_eq!(world, "world");
         assert_eq!(world.chunk_len(), chunk.len());
         assert_eq!(world.detached().chunk_len(), 5);
+    }
+
+    #[test]
+    fn a_shared_part_is_a_slice_of_the_text_or_nothing() {
+        let chunk = Text::new("héllo world");
+        let hello = chunk.slice(0..6);
+        let shared = hello.share(&hello[3..]);
+        assert_eq!(shared, "llo");
+        assert!(shared.same_chunk(&chunk));
+        assert_eq!(hello.share(&chunk[5..8]), "");
+        assert_eq!(hello.share("elsewhere"), "");
+    }
+
+    #[test]
+    fn a_clone_in_place_is_a_clone() {
+        let (chunk, other) = (Text::new("héllo world"), Text::new("other"));
+        let mut text = chunk.slice(0..6);
+        for source in [&chunk.slice(7..12), &other, &chunk] {
+            text.clone_from(source);
+            assert_eq!(text, *source);
+            assert!(text.same_chunk(source));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use runtrail_archive::{Input, RejectCounts};
 use runtrail_core::export::{Exporter, Spans};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_json::{EventLines, LinesReport, Trees, TreesReport};
 use runtrail_parquet::{Lake, LakeSettings, SourceInfo};
 
@@ -161,6 +162,10 @@ fn trees(trees: Trees) -> Opened {
 fn lines(lines: EventLines) -> Opened {
     let report = lines.report();
     let (counting, totals) = Counting::new(Nowhere);
-    let both = Both(lines, Spans::new(counting));
+    let limits = FoldLimits {
+        detail: Detail::Summary,
+        ..FoldLimits::default()
+    };
+    let both = Both(lines, Spans::with_fold(counting, Fold::new("", limits)));
     Opened::Lines(Box::new(both), report, totals)
 }

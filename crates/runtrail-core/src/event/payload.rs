@@ -128,8 +128,7 @@ impl Payload {
 
     /// Returns a value of this payload as text that shares the payload's chunk.
     pub fn share(&self, value: RawJson<'_>) -> Text {
-        let start = offset_in(&self.text, value.text());
-        self.text.slice(start..start + value.text().len())
+        self.text.share(value.text())
     }
 
     #[inline]

@@ -16,14 +16,15 @@ pub(super) struct Name {
     pub(super) text: Text,
     /// The scope of ops; groups have none.
     pub(super) scope: Option<ScopeId>,
-    /// How many have been.
-    pub(super) count: u64,
+    /// The run that what follows is of; in any other there was none yet.
+    run: u64,
+    count: u64,
     /// The one that opened last and is open; the ones before it hang from it.
     pub(super) open: Option<SpanIndex>,
 }
 
 impl Name {
-    /// The number of the next one of this name.
+    /// The number of the next one of this name, from 0.
     pub(super) fn next_occurrence(&mut self) -> u64 {
         self.count += 1;
         self.count - 1
@@ -33,80 +34,93 @@ impl Name {
     fn is(&self, text: &str, scope: Option<ScopeId>) -> bool {
         self.scope == scope && self.text == *text
     }
+
+    /// Forgets what was in another run.
+    #[inline]
+    fn enter(&mut self, run: u64) {
+        if self.run != run {
+            (self.run, self.count, self.open) = (run, 0, None);
+        }
+    }
 }
 
+/// The names of a run, and those of earlier runs: most runs bring no new ones.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    names: Vec<Name>,
+    known: Vec<Name>,
     table: Table<NameId>,
     hashes: Hashes,
     recent: NameId,
+    run: u64,
 }
 
 impl Names {
-    /// Forgets all names and keeps the room that they took.
-    pub(super) fn clear(&mut self) {
-        self.names.clear();
-        self.table.clear();
+    /// Begins another run, in which no name has been yet.
+    pub(super) fn restart(&mut self) {
+        self.run += 1;
     }
 
-    /// How many names there are.
+    /// How many names are known.
     pub(super) fn len(&self) -> usize {
-        self.names.len()
+        self.known.len()
     }
 
+    /// Returns a name that has been in this run.
     pub(super) fn get(&self, id: NameId) -> &Name {
-        &self.names[id]
+        &self.known[id]
     }
 
+    /// As [`Names::get`].
     pub(super) fn get_mut(&mut self, id: NameId) -> &mut Name {
-        &mut self.names[id]
+        &mut self.known[id]
     }
 
-    /// Finds a name that has been before.
+    /// Finds what is open under a name and opened last.
     #[inline]
-    pub(super) fn find(&self, text: &str, scope: Option<ScopeId>) -> Option<NameId> {
-        self.find_recent(text, scope)
-            .or_else(|| self.look_up(self.hash(text, scope), text, scope))
+    pub(super) fn open(&self, text: &str, scope: Option<ScopeId>) -> Option<SpanIndex> {
+        let name = &self.known[self.find(text, scope)?];
+        name.open.filter(|_| name.run == self.run)
     }
 
     /// Finds a name, making it where it is new.
     #[inline]
     pub(super) fn of(&mut self, text: &str, scope: Option<ScopeId>) -> NameId {
-        if let Some(id) = self.find_recent(text, scope) {
-            return id;
-        }
-        let hash = self.hash(text, scope);
-        let known = self.look_up(hash, text, scope);
-        self.recent = known.unwrap_or_else(|| self.add(hash, text, scope));
+        self.recent = match self.find(text, scope) {
+            Some(id) => id,
+            None => self.add(text, scope),
+        };
+        self.known[self.recent].enter(self.run);
         self.recent
     }
 
-    /// What opened last is mostly what is spoken of next.
     #[inline]
-    fn find_recent(&self, text: &str, scope: Option<ScopeId>) -> Option<NameId> {
-        let recent = self.names.get(self.recent)?;
-        recent.is(text, scope).then_some(self.recent)
+    fn find(&self, text: &str, scope: Option<ScopeId>) -> Option<NameId> {
+        // What opened last is mostly what is spoken of next.
+        match self.known.get(self.recent) {
+            Some(recent) if recent.is(text, scope) => Some(self.recent),
+            _ => self.look_up(text, scope),
+        }
     }
 
-    fn add(&mut self, hash: u64, text: &str, scope: Option<ScopeId>) -> NameId {
-        let id = self.names.len();
-        self.names.push(Name {
+    fn look_up(&self, text: &str, scope: Option<ScopeId>) -> Option<NameId> {
+        let is_it = |&id: &NameId| self.known[id].is(text, scope);
+        self.table.find(self.hash(text, scope), is_it).copied()
+    }
+
+    fn add(&mut self, text: &str, scope: Option<ScopeId>) -> NameId {
+        let (id, hash) = (self.known.len(), self.hash(text, scope));
+        self.known.push(Name {
             text: Text::from(text),
             scope,
+            run: self.run,
             count: 0,
             open: None,
         });
-        let (names, hashes) = (&self.names, &self.hashes);
+        let (names, hashes) = (&self.known, &self.hashes);
         self.table.insert_unique(hash, id, |&id| {
             hashes.hash_one((names[id].scope, names[id].text.as_str()))
         });
         id
-    }
-
-    fn look_up(&self, hash: u64, text: &str, scope: Option<ScopeId>) -> Option<NameId> {
-        let is_it = |&id: &NameId| self.names[id].is(text, scope);
-        self.table.find(hash, is_it).copied()
     }
 
     fn hash(&self, text: &str, scope: Option<ScopeId>) -> u64 {

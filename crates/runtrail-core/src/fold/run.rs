@@ -17,6 +17,12 @@ use crate::span::{Anomalies, RunSummary, SpanRecord, Usage};
 use crate::text::Text;
 use crate::time::Timestamp;
 
+/// The most spans of a run whose room is kept for the next one.
+const SPARE_SPANS: usize = 4096;
+
+/// The most names, and the most scopes, of such a run.
+const SPARE_NAMES: usize = 224;
+
 #[derive(Debug, Default)]
 struct Counts {
     events: u64,
@@ -43,10 +49,10 @@ struct Tables {
 }
 
 impl Tables {
-    fn clear(&mut self) {
+    fn restart(&mut self) {
         self.slots.clear();
-        self.scopes.clear();
-        self.names.clear();
+        self.scopes.restart();
+        self.names.restart();
         self.openers.clear();
         self.open_groups.clear();
         self.fresh.clear();
@@ -90,19 +96,19 @@ impl RunFold {
     /// Becomes the fold of another run, in the room that this one took.
     pub(super) fn restart(&mut self, namespace: &str, request_id: Text) {
         let mut tables = std::mem::take(&mut self.tables);
-        tables.clear();
+        tables.restart();
         *self = Self {
             tables,
             ..Self::new(namespace, request_id, self.limits)
         };
     }
 
-    /// Whether it has grown so little that its room is worth keeping for the next run.
+    /// Whether it has grown so little that its room is worth keeping for the next run: room is
+    /// also what clearing it costs.
     pub(super) fn is_small(&self) -> bool {
-        const MOST: usize = 4096;
-        self.tables.slots.len() <= MOST
-            && self.tables.scopes.len() <= MOST
-            && self.tables.names.len() <= MOST
+        self.tables.slots.len() <= SPARE_SPANS
+            && self.tables.scopes.len() <= SPARE_NAMES
+            && self.tables.names.len() <= SPARE_NAMES
     }
 
     #[inline]
@@ -257,15 +263,17 @@ impl RunFold {
         let op_name = event.op_name.as_ref()?;
         let Tables { scopes, names, .. } = &mut self.tables;
         let mut scope = Some(scopes.of(&event.ctx));
-        while scope.is_some() {
-            let name = names.find(op_name, scope);
-            if let Some(index) = name.and_then(|name| names.get(name).open) {
+        while let Some(at) = scope {
+            // A name is not even looked for in a scope where nothing is open.
+            if scopes.here(at).open_op.is_some()
+                && let Some(index) = names.open(op_name, scope)
+            {
                 return Some(index);
             }
             // Only a yield's ctx carries the item's segment beyond the ctx of its op.
-            scope = scope
-                .filter(|_| event.kind == EventKind::OpYield)
-                .and_then(|at| scopes.get(at).parent);
+            scope = scopes
+                .parent(at)
+                .filter(|_| event.kind == EventKind::OpYield);
         }
         None
     }

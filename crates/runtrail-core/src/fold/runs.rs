@@ -18,6 +18,10 @@ pub(super) struct Runs {
     vacant: Vec<usize>,
     by_id: Map<Text, usize>,
     last: usize,
+    #[expect(
+        clippy::vec_box,
+        reason = "a fold is large, and goes to and fro in its box"
+    )]
     spare: Vec<Box<RunFold>>,
 }
 
@@ -31,7 +35,7 @@ impl Runs {
         limits: FoldLimits,
     ) -> Option<&mut RunFold> {
         let last = self.folds.get(self.last).and_then(Option::as_ref);
-        if !last.is_some_and(|last| last.request_id() == request_id) {
+        if last.is_none_or(|last| last.request_id() != request_id) {
             self.last = match self.by_id.get(request_id.as_str()) {
                 Some(&at) => at,
                 None => self.add(request_id.detached(), namespace, limits),

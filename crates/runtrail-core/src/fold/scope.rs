@@ -12,27 +12,38 @@ pub(super) type ScopeId = usize;
 
 const ROOT: ScopeId = 0;
 
-/// How many paths are known by their handles: the few that a stretch of events goes between.
-const RECENT: usize = 4;
+/// The most handles by which paths are known; beyond them a path is known by its segments.
+const HANDLES: usize = 256;
 
-/// One ctx: a path of segments.
-#[derive(Debug, Default)]
-pub(super) struct Scope {
-    pub(super) parent: Option<ScopeId>,
-    segment: Text,
+/// What a run has in a scope.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Here {
     /// The generator whose yield introduced this path.
     pub(super) introduced_by: Option<SpanIndex>,
     /// The op that opened here last and is open; the ones before it hang from it.
     pub(super) open_op: Option<SpanIndex>,
 }
 
+/// One ctx: a path of segments.
+#[derive(Debug, Default)]
+struct Scope {
+    parent: Option<ScopeId>,
+    segment: Text,
+    /// The run that `here` is of; in any other there was nothing yet.
+    run: u64,
+    here: Here,
+}
+
+/// The scopes of a run, and those of earlier runs: most runs bring no new ones.
 #[derive(Debug)]
 pub(super) struct Scopes {
     nodes: Vec<Scope>,
     children: Table<ScopeId>,
+    /// The paths by their allocations, which events of one reader share.
+    handles: Table<(Ctx, ScopeId)>,
+    last: (Ctx, ScopeId),
     hashes: Hashes,
-    recent: [(Ctx, ScopeId); RECENT],
-    oldest: usize,
+    run: u64,
 }
 
 impl Default for Scopes {
@@ -40,47 +51,50 @@ impl Default for Scopes {
         Self {
             nodes: vec![Scope::default()],
             children: Table::default(),
+            handles: Table::default(),
+            last: (Ctx::default(), ROOT),
             hashes: Hashes::default(),
-            recent: std::array::from_fn(|_| (Ctx::default(), ROOT)),
-            oldest: 0,
+            run: 0,
         }
     }
 }
 
 impl Scopes {
-    /// Forgets all paths and keeps the room that they took.
-    pub(super) fn clear(&mut self) {
-        self.nodes.truncate(1);
-        self.nodes[ROOT] = Scope::default();
-        self.children.clear();
-        for (ctx, scope) in &mut self.recent {
-            (*ctx, *scope) = (Ctx::default(), ROOT);
-        }
+    /// Begins another run, which has nothing in any scope yet.
+    pub(super) fn restart(&mut self) {
+        self.run += 1;
     }
 
-    /// How many paths there are.
+    /// How many scopes are known.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// Finds the node of a path, making it where it is new.
+    /// Finds the scope of a path, making it where it is new.
     #[inline]
     pub(super) fn of(&mut self, ctx: &Ctx) -> ScopeId {
-        let mut recent = self.recent.iter();
-        match recent.find(|(known, _)| known.same_allocation(ctx)) {
-            Some(&(_, scope)) => scope,
-            None => self.find(ctx),
+        if !ctx.same_allocation(&self.last.0) {
+            self.last = (ctx.clone(), self.find(ctx));
         }
+        self.last.1
     }
 
     fn find(&mut self, ctx: &Ctx) -> ScopeId {
-        let mut at = ROOT;
-        for segment in ctx.segments() {
-            at = self.child(at, segment);
+        let hash = self.hashes.hash_one(ctx.address());
+        let same = |(known, _): &(Ctx, ScopeId)| known.same_allocation(ctx);
+        if let Some(&(_, scope)) = self.handles.find(hash, same) {
+            return scope;
         }
-        self.recent[self.oldest] = (ctx.clone(), at);
-        self.oldest = (self.oldest + 1) % RECENT;
-        at
+        let segments = ctx.segments().iter();
+        let scope = segments.fold(ROOT, |at, segment| self.child(at, segment));
+        if self.handles.len() >= HANDLES {
+            self.handles.clear();
+        }
+        let hashes = &self.hashes;
+        let rehash = |(known, _): &(Ctx, ScopeId)| hashes.hash_one(known.address());
+        self.handles
+            .insert_unique(hash, (ctx.clone(), scope), rehash);
+        scope
     }
 
     fn child(&mut self, parent: ScopeId, segment: &Text) -> ScopeId {
@@ -105,22 +119,38 @@ impl Scopes {
         child
     }
 
-    pub(super) fn get(&self, id: ScopeId) -> &Scope {
-        &self.nodes[id]
+    pub(super) fn parent(&self, id: ScopeId) -> Option<ScopeId> {
+        self.nodes[id].parent
     }
 
-    pub(super) fn get_mut(&mut self, id: ScopeId) -> &mut Scope {
-        &mut self.nodes[id]
+    /// What the run has in a scope.
+    #[inline]
+    pub(super) fn here(&self, id: ScopeId) -> Here {
+        let scope = &self.nodes[id];
+        if scope.run == self.run {
+            scope.here
+        } else {
+            Here::default()
+        }
+    }
+
+    /// As [`Scopes::here`], to change it.
+    pub(super) fn here_mut(&mut self, id: ScopeId) -> &mut Here {
+        let scope = &mut self.nodes[id];
+        if scope.run != self.run {
+            (scope.run, scope.here) = (self.run, Here::default());
+        }
+        &mut scope.here
     }
 
     /// Walks from a scope to the root, the scope itself first.
-    pub(super) fn upwards(&self, from: ScopeId) -> impl Iterator<Item = &Scope> {
-        std::iter::successors(Some(from), |&id| self.nodes[id].parent).map(|id| &self.nodes[id])
+    pub(super) fn upwards(&self, from: ScopeId) -> impl Iterator<Item = Here> {
+        std::iter::successors(Some(from), |&id| self.parent(id)).map(|id| self.here(id))
     }
 
     /// Whether `inner` is a strict extension of `outer`.
     pub(super) fn is_inside(&self, inner: ScopeId, outer: ScopeId) -> bool {
         inner != outer
-            && std::iter::successors(Some(inner), |&id| self.nodes[id].parent).any(|id| id == outer)
+            && std::iter::successors(Some(inner), |&id| self.parent(id)).any(|id| id == outer)
     }
 }

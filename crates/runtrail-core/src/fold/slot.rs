@@ -89,14 +89,13 @@ impl Draft {
     /// Copies its texts out of the chunk that they came in.
     pub(super) fn settle(&mut self) {
         let record = &mut self.record;
-        for text in [
+        let texts = [
             &mut record.start_event_id,
             &mut record.inputs,
             &mut record.yields.last_value,
-        ] {
-            if let Some(text) = text {
-                *text = text.detached();
-            }
+        ];
+        for text in texts.into_iter().flatten() {
+            *text = text.detached();
         }
         self.fresh = false;
     }

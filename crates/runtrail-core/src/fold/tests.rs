@@ -242,6 +242,47 @@ fn content_beyond_the_limit_is_left_out_and_counted() {
     );
 }
 
+/// What an open span holds must not keep the chunks of its events in memory.
+#[test]
+fn open_spans_let_go_of_chunks_that_were_read() {
+    let line = |seq: u32, kind: &str, op: &str, payload: &str| {
+        format!(
+            r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":"{op}","timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#
+        )
+    };
+    let chunks = [
+        line(0, "op_start", "long", r#"{"inputs":[1,2,3]}"#)
+            + &line(1, "op_start", "short", r#"{"inputs":[4]}"#)
+            + &line(2, "op_end", "short", "{}"),
+        line(3, "op_yield", "long", r#"{"yielded":[5]}"#),
+        line(4, "op_yield", "long", r#"{"yielded":[6]}"#),
+        line(5, "annotation", "long", r#"{"key":"k","value":7}"#),
+        line(6, "op_end", "long", "{}"),
+    ];
+    let (mut reader, mut fold, mut spans) = (WireReader::default(), Fold::default(), Vec::new());
+    for chunk in chunks.map(Text::from) {
+        let mut pos = 0;
+        while let crate::wire::Read::Event { event, end, .. } = reader.read_at(&chunk, pos) {
+            fold.push(&event, &mut spans);
+            pos = end;
+        }
+    }
+    let [short, long] = &spans[..] else {
+        panic!("{spans:?}")
+    };
+    assert_eq!(short.inputs.as_deref(), Some("[4]"));
+    let held = [
+        long.inputs.as_ref(),
+        long.yields.last_value.as_ref(),
+        long.start_event_id.as_ref(),
+    ];
+    let held = held.map(|text| text.map(|text| (text.as_str(), text.chunk_len())));
+    assert_eq!(
+        held,
+        [Some(("[1,2,3]", 7)), Some(("[6]", 3)), Some(("e0", 2))]
+    );
+}
+
 #[test]
 fn usage_adds_up_and_missing_cost_stays_missing() {
     let stream = |cost: &str| {

@@ -25,16 +25,18 @@ impl RunFold {
             self.check_order(index, event);
             let group = self.slot(index).group;
             if let Some(mut draft) = self.take(index) {
-                self.end_op(&mut draft.record, event, view, status);
-                self.hand_out_op(draft.record, group, spans);
+                end_op(&mut draft.record, event, view, status);
+                self.sum_up(&draft.record, group);
+                spans.push(draft.record);
             }
             return;
         }
         self.anomalies.op_end_without_start += 1;
         if self.drafts_spans() {
             let (mut record, group) = self.op_without_start(event, view);
-            self.end_op(&mut record, event, view, status);
-            self.hand_out_op(record, group, spans);
+            end_op(&mut record, event, view, status);
+            self.sum_up(&record, group);
+            spans.push(record);
         }
     }
 
@@ -50,8 +52,7 @@ impl RunFold {
                 .filter(|&index| self.slot(index).is_group),
             None => {
                 let name = view.name.and_then(RawJson::as_str).unwrap_or_default();
-                let names = &self.tables.names;
-                names.find(&name, None).and_then(|id| names.get(id).open)
+                self.tables.names.open(&name, None)
             }
         };
         let status = self.status_of(view.status, false);
@@ -96,7 +97,8 @@ impl RunFold {
             if let Some(mut draft) = draft {
                 draft.record.missing = Some(MissingEnd::End);
                 draft.record.yields.count = draft.record.yields.seen;
-                self.hand_out_op(draft.record, group, spans);
+                self.sum_up(&draft.record, group);
+                spans.push(draft.record);
             }
         }
     }
@@ -104,9 +106,12 @@ impl RunFold {
     /// Reads a status; one that is missing or unknown is told by whether an error is stated.
     fn status_of(&mut self, value: Option<RawJson<'_>>, has_error: bool) -> Status {
         let stated = value.filter(|value| !value.is_null());
-        let known = stated
-            .and_then(RawJson::as_str)
-            .and_then(|name| Status::parse(&name));
+        let known = match stated.map(RawJson::text) {
+            Some("\"ok\"") => Some(Status::Ok),
+            _ => stated
+                .and_then(RawJson::as_str)
+                .and_then(|name| Status::parse(&name)),
+        };
         self.anomalies.unknown_status += u64::from(stated.is_some() && known.is_none());
         known.unwrap_or(if has_error { Status::Error } else { Status::Ok })
     }
@@ -143,20 +148,6 @@ impl RunFold {
         (record, place.group)
     }
 
-    fn end_op(&self, record: &mut SpanRecord, event: &TraceEvent, view: OpEnd<'_>, status: Status) {
-        end(record, event, duration_of(view), status);
-        record.outputs = view.outputs.map(|outputs| event.payload.share(outputs));
-        record.error = view.error_info().map(|error| SpanError {
-            kind: error.kind.map(|kind| Text::from(&*kind)),
-            message: error.message.map(|message| Text::from(&*message)),
-        });
-        let stated = view
-            .yield_count
-            .and_then(RawJson::as_i64)
-            .and_then(|count| u64::try_from(count).ok());
-        record.yields.count = stated.unwrap_or(record.yields.seen);
-    }
-
     /// Takes a span out of everything that is open, and what is drafted of it.
     fn take(&mut self, index: SpanIndex) -> Option<Box<Draft>> {
         let Tables {
@@ -177,8 +168,8 @@ impl RunFold {
         name.open = first_open(slots, name.open, |slot| slot.before_in_name);
         match name.scope {
             Some(scope) => {
-                let scope = scopes.get_mut(scope);
-                scope.open_op = first_open(slots, scope.open_op, |slot| slot.before_in_scope);
+                let here = scopes.here_mut(scope);
+                here.open_op = first_open(slots, here.open_op, |slot| slot.before_in_scope);
             }
             None => pop_closed(open_groups, |index| slots[index.get()].is_open()),
         }
@@ -193,19 +184,14 @@ impl RunFold {
         Some(draft)
     }
 
-    fn hand_out_op(
-        &mut self,
-        record: SpanRecord,
-        group: Option<SpanIndex>,
-        spans: &mut Vec<SpanRecord>,
-    ) {
+    /// Adds an op that ended to the groups that it ran in.
+    fn sum_up(&mut self, record: &SpanRecord, group: Option<SpanIndex>) {
         let failed = u64::from(record.status == Status::Error);
         self.anomalies.content_dropped += u64::from(record.content_dropped > 0);
         self.for_open_groups(group, |group| {
             group.ops += 1;
             group.errors += failed;
         });
-        spans.push(record);
     }
 
     fn hand_out_group(&mut self, draft: Draft, spans: &mut Vec<SpanRecord>) {
@@ -220,6 +206,20 @@ fn duration_of(view: OpEnd<'_>) -> Option<f64> {
     view.duration_ms
         .and_then(RawJson::as_f64)
         .filter(|millis| *millis >= 0.0)
+}
+
+fn end_op(record: &mut SpanRecord, event: &TraceEvent, view: OpEnd<'_>, status: Status) {
+    end(record, event, duration_of(view), status);
+    record.outputs = view.outputs.map(|outputs| event.payload.share(outputs));
+    record.error = view.error_info().map(|error| SpanError {
+        kind: error.kind.map(|kind| Text::from(&*kind)),
+        message: error.message.map(|message| Text::from(&*message)),
+    });
+    let stated = view
+        .yield_count
+        .and_then(RawJson::as_i64)
+        .and_then(|count| u64::try_from(count).ok());
+    record.yields.count = stated.unwrap_or(record.yields.seen);
 }
 
 fn end(record: &mut SpanRecord, event: &TraceEvent, duration_ms: Option<f64>, status: Status) {

@@ -18,7 +18,7 @@ impl RunFold {
         let scopes = &mut self.tables.scopes;
         let scope = scopes.of(&event.ctx);
         if scopes.is_inside(scope, draft.scope) {
-            scopes.get_mut(scope).introduced_by = Some(index);
+            scopes.here_mut(scope).introduced_by = Some(index);
         }
         let yields = &mut draft.record.yields;
         yields.seen += 1;

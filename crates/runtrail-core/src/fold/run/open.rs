@@ -34,7 +34,7 @@ impl RunFold {
             draft.held = draft.record.inputs.as_ref().map_or(0, |kept| kept.len());
         }
         self.open(index, event, name, place, draft);
-        let opened = &mut self.tables.scopes.get_mut(scope).open_op;
+        let opened = &mut self.tables.scopes.here_mut(scope).open_op;
         self.tables.slots[index.get()].before_in_scope = opened.replace(index);
     }
 
@@ -192,20 +192,20 @@ impl RunFold {
 
     fn yielding_op(&self, scope: ScopeId) -> Option<SpanIndex> {
         let mut scopes = self.tables.scopes.upwards(scope);
-        scopes.find_map(|scope| scope.introduced_by)
+        scopes.find_map(|here| here.introduced_by)
     }
 
     fn enclosing_op(&self, scope: ScopeId) -> Option<SpanIndex> {
         let mut around = self.tables.scopes.upwards(scope).skip(1);
-        around.find_map(|scope| scope.open_op)
+        around.find_map(|here| here.open_op)
     }
 
     fn prefix_op(&self, name: &str, scope: ScopeId) -> Option<SpanIndex> {
         let Tables { scopes, names, .. } = &self.tables;
         // Mostly nothing else is open in the scope, which spares looking for the prefixes.
-        scopes.get(scope).open_op?;
+        scopes.here(scope).open_op?;
         let mut prefixes = name.rmatch_indices('.').map(|(dot, _)| &name[..dot]);
-        prefixes.find_map(|prefix| names.get(names.find(prefix, Some(scope))?).open)
+        prefixes.find_map(|prefix| names.open(prefix, Some(scope)))
     }
 
     /// Drafts the record of a span that opens, where spans are handed out.
@@ -219,21 +219,21 @@ impl RunFold {
         if !self.drafts_spans() {
             return None;
         }
-        let mut record = self.record(event, name, place);
-        // An id of another chunk than the payload's would not be let go of in time.
-        let shares_chunk = event.event_id.same_chunk(event.payload.text());
-        record.start_event_id = Some(if shares_chunk {
-            event.event_id.clone()
-        } else {
-            event.event_id.detached()
-        });
-        Some(Box::new(Draft {
-            record,
+        let mut draft = Box::new(Draft {
+            record: self.record(event, name, place),
             scope,
             metadata: None,
             held: 0,
             fresh: true,
-        }))
+        });
+        // An id of another chunk than the payload's would not be let go of in time.
+        let shares_chunk = event.event_id.same_chunk(event.payload.text());
+        draft.record.start_event_id = Some(if shares_chunk {
+            event.event_id.clone()
+        } else {
+            event.event_id.detached()
+        });
+        Some(draft)
     }
 
     /// Starts the record of a span from the event that opens it, or that closes it where it has no
