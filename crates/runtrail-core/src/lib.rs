@@ -53,6 +53,7 @@ pub mod export;
 pub mod fold;
 pub mod id;
 pub mod json;
+pub mod link;
 pub mod name;
 pub mod printable;
 pub mod process;

@@ -24,12 +24,18 @@ impl HeldBytes {
     }
 
     pub(super) fn keep_text(&mut self, text: &str, dropped: &mut u64) -> Option<Text> {
-        if self.held + text.len() > self.limit {
-            *dropped += text.len() as u64;
-            return None;
+        self.take(text.len(), dropped).then(|| Text::new(text))
+    }
+
+    /// Takes bytes off the budget if they fit; otherwise they are added to `dropped`.
+    pub(super) fn take(&mut self, bytes: usize, dropped: &mut u64) -> bool {
+        let fits = self.held + bytes <= self.limit;
+        if fits {
+            self.held += bytes;
+        } else {
+            *dropped += bytes as u64;
         }
-        self.held += text.len();
-        Some(Text::new(text))
+        fits
     }
 
     pub(super) fn release(&mut self, bytes: usize) {

@@ -10,12 +10,16 @@ use crate::event::Status;
 use crate::event::{Annotation, EventKind, LlmUsage, MediaRef, OpYield, TraceEvent, View};
 use crate::id::{SpanId, SpanIds};
 use crate::json::RawJson;
+use crate::link::{Link, is_link_key};
 use crate::span::{Anomalies, GroupRef, Media, Note, RunSummary, SpanRecord, Usage};
 use crate::text::Text;
 use crate::time::Timestamp;
 
 /// Names a span of the run, in the order of their starts.
 type SpanIndex = usize;
+
+/// Links kept of one run: more than a person follows, and a hostile run must not grow the list.
+const MAX_LINKS: usize = 1024;
 
 /// A span of the run, open or closed: what later spans need to know of it.
 #[derive(Debug)]
@@ -78,6 +82,7 @@ pub(super) struct RunFold {
     metadata: Metadata,
     counts: Counts,
     usage: Usage,
+    links: Vec<Link>,
     anomalies: Anomalies,
     times: Option<(Timestamp, Timestamp)>,
     last: Option<TraceEvent>,
@@ -101,6 +106,7 @@ impl RunFold {
             metadata: Metadata::default(),
             counts: Counts::default(),
             usage: Usage::default(),
+            links: Vec::new(),
             anomalies: Anomalies::default(),
             times: None,
             last: None,
@@ -166,6 +172,7 @@ impl RunFold {
             usage: self.usage,
             anomalies: self.anomalies,
             metadata: self.metadata.into_json(),
+            links: self.links,
         })
     }
 
@@ -258,6 +265,11 @@ impl RunFold {
     }
 
     fn fold_annotation(&mut self, event: &TraceEvent, view: Annotation<'_>) {
+        let link = view.key.filter(|key| is_link_key(*key)).and(view.value);
+        if let Some(link) = link.and_then(Link::read) {
+            self.keep_link(link);
+            return;
+        }
         let target = if event.op_name.is_some() || view.opener_id.is_some() {
             match self.owner(event) {
                 Some(index) => Some(index),
@@ -293,6 +305,17 @@ impl RunFold {
             let freed = open.metadata.set(note);
             open.held -= freed;
             self.held.release(freed);
+        }
+    }
+
+    /// Keeps a link also where content is not: it says who belongs to whom, not what was said.
+    fn keep_link(&mut self, link: Link) {
+        let mut dropped = 0;
+        let has_room = self.links.len() < MAX_LINKS;
+        if has_room && self.held.take(link.text_bytes(), &mut dropped) {
+            self.links.push(link);
+        } else {
+            self.anomalies.content_dropped += 1;
         }
     }
 
