@@ -210,10 +210,7 @@ fn length(text: Option<&Text>) -> usize {
 }
 
 fn text_at(object: RawJson<'_>, key: &str) -> Option<Text> {
-    object
-        .get(key)
-        .and_then(RawJson::as_str)
-        .map(|text| Text::new(text))
+    object.get(key).and_then(RawJson::as_str).map(Text::new)
 }
 
 fn push_field(out: &mut String, key: &str, value: Option<&Text>) {
