@@ -1,5 +1,7 @@
 //! Records of what started what.
 
+#[cfg(feature = "contract")]
+pub mod contract;
 mod error;
 mod limits;
 mod memory;
