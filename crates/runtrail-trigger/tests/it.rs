@@ -1,8 +1,13 @@
-//! Tests of the stores.
+//! Tests of the stores, the records, and what is made of them.
 
 #[cfg(test)]
 mod it {
+    mod chain;
     mod contract;
+    mod monitor;
+    mod processes;
+    mod records;
+    mod sqlite;
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::sample::{by_event, event, limit, link, range, second, texts};
 use super::{Make, fresh};
 use crate::query::{EventFilter, EventQuery, LinkQuery, MarkerQuery};
 use crate::record::{EventRecord, JsonText, Matches, Record};
-use crate::store::{Stored, TriggerStore, TriggerStoreExt};
+use crate::store::{Stored, TriggerStoreExt};
 use crate::{Limit, StoreErrorKind};
 
 fn full() -> EventRecord {
@@ -256,14 +256,4 @@ pub fn events_are_paged_newest_first(make: Make<'_>) {
     }
     found.reverse();
     assert_eq!(found, events);
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_assorted_events_differ() {
-        let events = super::assorted();
-        assert!(events.iter().any(|event| event.request_id.is_none()));
-        assert!(events.iter().any(|event| !event.triggered_runs.is_empty()));
-    }
 }

@@ -7,7 +7,7 @@ use super::{Make, fresh};
 use crate::Limit;
 use crate::query::LinkQuery;
 use crate::record::{LinkRecord, TriggerRunParticipant, TriggerRunRecord};
-use crate::store::{TriggerStore, TriggerStoreExt};
+use crate::store::TriggerStoreExt;
 
 /// A link is inserted once, whoever says it again and whatever else is said with it.
 pub fn links_are_inserted_once(make: Make<'_>) {

@@ -9,7 +9,7 @@ use super::sample::{by_event, by_run, event, limit, pending, range, second, star
 use super::{Make, fresh};
 use crate::query::{LinkQuery, TriggerRunQuery};
 use crate::record::{JsonText, Outcome, Record, RunState, TriggerRunParticipant, TriggerRunRecord};
-use crate::store::{Claim, Completion, TriggerStore, TriggerStoreExt};
+use crate::store::{Claim, Completion, TriggerStoreExt};
 use crate::{Limit, coherent};
 
 /// Of all threads that claim the same firing at once, one wins, and the others see its record.

@@ -6,7 +6,6 @@ use super::sample::{Dice, all_markers, event, limit, range, second, texts};
 use super::{Make, fresh};
 use crate::query::{Cursor, Limit, MarkerQuery, MarkerState, TimeRange};
 use crate::record::{EventRecord, Record};
-use crate::store::TriggerStore;
 
 /// A thousand events of one time, seven to a page: every one is on one page, in the order of ids.
 pub fn every_marker_is_on_one_page(make: Make<'_>) {
