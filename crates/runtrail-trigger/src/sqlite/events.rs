@@ -135,27 +135,26 @@ fn as_state(filter: &EventFilter) -> Option<MarkerState> {
     }
 }
 
-/// The tables of a filter; what is looked up first comes first.
+/// The tables of a filter, that comes first by whose index events are found. Table `m` has the time
+/// and id, `k` the flags.
 fn tables(filter: &EventFilter) -> &'static str {
-    if filter.request_id.is_some() {
-        "events AS m CROSS JOIN markers AS k USING (ts, ns, event_id)"
-    } else {
-        "markers AS m"
+    let by_event = filter.code.is_some() || filter.request_id.is_some();
+    let flags = filter.matched.is_some() || filter.triggered.is_some();
+    match (by_event, flags) {
+        (false, _) => "markers AS m",
+        (true, false) => "events AS m",
+        (true, true) => "events AS m CROSS JOIN markers AS k USING (ts, ns, event_id)",
     }
 }
 
-/// The conditions of a filter, but for its range. Table `m` has the time and id, and the flags or
-/// the emitter.
+/// The conditions of a filter, but for its range.
 fn shape(filter: &EventFilter) -> Filter {
     let mut conditions = Filter::default();
-    let flags = if filter.request_id.is_some() {
-        "k"
-    } else {
-        "m"
-    };
+    let by_event = filter.code.is_some() || filter.request_id.is_some();
+    let flags = if by_event { "k" } else { "m" };
     conditions.and_text("m.request_id = ?", filter.request_id.as_ref());
     conditions.and_text(
-        &format!("{flags}.code_id = (SELECT code_id FROM codes WHERE code = ?)"),
+        "m.code_id = (SELECT code_id FROM codes WHERE code = ?)",
         filter.code.as_ref(),
     );
     conditions.and_flag(&format!("{flags}.matched"), filter.matched);

@@ -53,6 +53,9 @@ pub(super) fn open(
         connection.pragma_update(None, "temp_store", "MEMORY")?;
         // Negative numbers are KiB: 16 MiB keep the upper levels of every index at hand.
         connection.pragma_update(None, "cache_size", -16_384)?;
+        // Pages that many writes touch go from the log to the file once rather than every time; the
+        // log grows to 16 MiB by that.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         // A log that a large purge made long does not stay so.
         connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
         connection.set_prepared_statement_cache_capacity(64);

@@ -18,7 +18,9 @@ CREATE TABLE events (
     extra      TEXT
 );
 CREATE UNIQUE INDEX events_by_id ON events (event_id);
-CREATE INDEX events_by_run ON events (request_id, ts, ns, event_id) WHERE request_id IS NOT NULL;
+-- Events of one time are few: their order is made when they are read, which keeps these narrow.
+CREATE INDEX events_by_code ON events (code_id, ts);
+CREATE INDEX events_by_run ON events (request_id, ts) WHERE request_id IS NOT NULL;
 
 -- The timeline: narrow rows in the order of time, so that looking through it reads no payload.
 CREATE TABLE markers (
@@ -31,7 +33,6 @@ CREATE TABLE markers (
     event_key INTEGER NOT NULL,
     PRIMARY KEY (ts, ns, event_id)
 ) WITHOUT ROWID;
-CREATE INDEX markers_by_code ON markers (code_id, ts, ns, event_id);
 -- Both kinds are rare among many events; their counterparts are found in the table itself.
 CREATE INDEX markers_matched ON markers (ts, ns, event_id, code_id, triggered) WHERE matched = 1;
 CREATE INDEX markers_triggered ON markers (ts, ns, event_id, code_id, matched) WHERE triggered = 1;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 
 use super::counts::{Delta, Deltas};
 use super::events;
@@ -20,12 +20,34 @@ pub(super) struct Writing<'t> {
     codes: HashMap<Text, (i64, i64)>,
     /// Whether there are links whose event is not recorded.
     awaited: bool,
+    /// The statements that every event needs, at hand once one does.
+    inserts: Option<Inserts<'t>>,
+}
+
+struct Inserts<'t> {
+    event: CachedStatement<'t>,
+    marker: CachedStatement<'t>,
 }
 
 /// Where an event's marker is.
 pub(super) struct Found {
     pub(super) event_key: i64,
     pub(super) at: Timestamp,
+}
+
+impl<'t> Inserts<'t> {
+    fn new(transaction: &'t Transaction<'t>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            event: transaction.prepare_cached(
+                "INSERT INTO events (event_id, ts, ns, code_id, request_id, payload, extra)
+                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            )?,
+            marker: transaction.prepare_cached(
+                "INSERT INTO markers (ts, ns, event_id, code_id, matched, triggered, event_key)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)",
+            )?,
+        })
+    }
 }
 
 impl<'t> Writing<'t> {
@@ -40,11 +62,19 @@ impl<'t> Writing<'t> {
             deltas: Deltas::default(),
             codes: HashMap::new(),
             awaited,
+            inserts: None,
         })
     }
 
+    fn inserts(&mut self) -> rusqlite::Result<&mut Inserts<'t>> {
+        match &mut self.inserts {
+            Some(inserts) => Ok(inserts),
+            none => Ok(none.insert(Inserts::new(self.transaction)?)),
+        }
+    }
+
     /// Writes the sums of what was written.
-    pub(super) fn finish(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn finish(mut self) -> rusqlite::Result<()> {
         for (code_id, events) in self.codes.values() {
             if *events != 0 {
                 self.transaction
@@ -57,21 +87,15 @@ impl<'t> Writing<'t> {
 
     pub(super) fn record(&mut self, event: &EventRecord) -> rusqlite::Result<Stored> {
         let code_id = self.code_id(&event.code)?;
-        let new = self
-            .transaction
-            .prepare_cached(
-                "INSERT INTO events (event_id, ts, ns, code_id, request_id, payload, extra)
-                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![
-                &*event.event_id,
-                event.timestamp.micros(),
-                event.timestamp.nanos(),
-                code_id,
-                event.request_id.as_deref(),
-                event.payload.as_str(),
-                event.extra.as_ref().map(|extra| extra.as_str()),
-            ])?;
+        let new = self.inserts()?.event.execute(params![
+            &*event.event_id,
+            event.timestamp.micros(),
+            event.timestamp.nanos(),
+            code_id,
+            event.request_id.as_deref(),
+            event.payload.as_str(),
+            event.extra.as_ref().map(|extra| extra.as_str()),
+        ])?;
         let stored = if new == 1 {
             self.insert_marker(event, code_id)?;
             Stored::New
@@ -100,20 +124,15 @@ impl<'t> Writing<'t> {
         let event_key = self.transaction.last_insert_rowid();
         let triggered = self.awaited && self.adopt_links(event)?;
         let matched = event.is_matched();
-        self.transaction
-            .prepare_cached(
-                "INSERT INTO markers (ts, ns, event_id, code_id, matched, triggered, event_key)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                event.timestamp.micros(),
-                event.timestamp.nanos(),
-                &*event.event_id,
-                code_id,
-                matched,
-                triggered,
-                event_key,
-            ])?;
+        self.inserts()?.marker.execute(params![
+            event.timestamp.micros(),
+            event.timestamp.nanos(),
+            &*event.event_id,
+            code_id,
+            matched,
+            triggered,
+            event_key,
+        ])?;
         self.insert_conditions(event_key, false, &event.matched_conditions)?;
         self.insert_conditions(event_key, true, &event.valid_conditions)?;
         if let Some((_, events)) = self.codes.get_mut(&event.code) {
