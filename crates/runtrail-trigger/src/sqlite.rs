@@ -153,9 +153,7 @@ impl TriggerStore for SqliteStore {
         if events.is_empty() {
             return Ok(Vec::new());
         }
-        self.write("record events", |writing| {
-            events.iter().map(|event| writing.record(event)).collect()
-        })
+        self.write("record events", |writing| writing.record(events))
     }
 
     fn update_matches(&self, event_id: &str, matches: &Matches) -> Result<bool, StoreError> {

@@ -9,7 +9,7 @@ use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
 use super::counts::{Delta, Deltas};
 use super::events;
 use super::filter::time_at;
-use crate::record::{EventRecord, LinkRecord, Matches};
+use crate::record::{EventRecord, JsonText, LinkRecord, Matches};
 use crate::store::Stored;
 
 /// A transaction, and what is written at its end.
@@ -20,34 +20,14 @@ pub(super) struct Writing<'t> {
     codes: HashMap<Text, (i64, i64)>,
     /// Whether there are links whose event is not recorded.
     awaited: bool,
-    /// The statements that every event needs, at hand once one does.
-    inserts: Option<Inserts<'t>>,
-}
-
-struct Inserts<'t> {
-    event: CachedStatement<'t>,
-    marker: CachedStatement<'t>,
+    /// Inserts one event.
+    insert: CachedStatement<'t>,
 }
 
 /// Where an event's marker is.
 pub(super) struct Found {
     pub(super) event_key: i64,
     pub(super) at: Timestamp,
-}
-
-impl<'t> Inserts<'t> {
-    fn new(transaction: &'t Transaction<'t>) -> rusqlite::Result<Self> {
-        Ok(Self {
-            event: transaction.prepare_cached(
-                "INSERT INTO events (event_id, ts, ns, code_id, request_id, payload, extra)
-                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            )?,
-            marker: transaction.prepare_cached(
-                "INSERT INTO markers (ts, ns, event_id, code_id, matched, triggered, event_key)
-                 VALUES (?, ?, ?, ?, ?, ?, ?)",
-            )?,
-        })
-    }
 }
 
 impl<'t> Writing<'t> {
@@ -62,15 +42,11 @@ impl<'t> Writing<'t> {
             deltas: Deltas::default(),
             codes: HashMap::new(),
             awaited,
-            inserts: None,
+            insert: transaction.prepare_cached(
+                "INSERT INTO events (event_id, ts, ns, code_id, request_id, payload, extra)
+                 VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            )?,
         })
-    }
-
-    fn inserts(&mut self) -> rusqlite::Result<&mut Inserts<'t>> {
-        match &mut self.inserts {
-            Some(inserts) => Ok(inserts),
-            none => Ok(none.insert(Inserts::new(self.transaction)?)),
-        }
     }
 
     /// Writes the sums of what was written.
@@ -80,75 +56,109 @@ impl<'t> Writing<'t> {
                 self.transaction
                     .prepare_cached("UPDATE codes SET events = events + ? WHERE code_id = ?")?
                     .execute((events, code_id))?;
+            } else {
+                // It may have been met for the first time, in an event that was refused.
+                self.transaction
+                    .prepare_cached("DELETE FROM codes WHERE code_id = ? AND events = 0")?
+                    .execute([code_id])?;
             }
         }
         self.deltas.flush(self.transaction)
     }
 
-    pub(super) fn record(&mut self, event: &EventRecord) -> rusqlite::Result<Stored> {
-        let code_id = self.code_id(&event.code)?;
-        let new = self.inserts()?.event.execute(params![
+    pub(super) fn record(&mut self, events: &[EventRecord]) -> rusqlite::Result<Vec<Stored>> {
+        let mut first_key = None;
+        let mut stored = Vec::with_capacity(events.len());
+        for event in events {
+            let code_id = self.code_id(&event.code)?;
+            if self.insert_event(event, code_id)? {
+                first_key.get_or_insert(self.transaction.last_insert_rowid());
+                stored.push(Stored::New);
+                continue;
+            }
+            let known = events::content(self.transaction, &event.event_id)?;
+            let same = known.is_some_and(|known| known.same_content(event));
+            stored.push(if same {
+                Stored::Known
+            } else {
+                Stored::Conflict
+            });
+        }
+        if let Some(first_key) = first_key {
+            self.insert_markers(first_key)?;
+        }
+        for (event, stored) in events.iter().zip(&stored) {
+            match stored {
+                Stored::New if self.awaited => self.adopt_links(event)?,
+                Stored::New | Stored::Conflict => {}
+                Stored::Known if event.is_matched() => {
+                    let matches = Matches {
+                        matched: event.matched_conditions.clone(),
+                        valid: event.valid_conditions.clone(),
+                    };
+                    self.update_matches(&event.event_id, &matches)?;
+                }
+                Stored::Known => {}
+            }
+            if *stored != Stored::Conflict {
+                event
+                    .own_links()
+                    .try_for_each(|link| self.link(&link).map(drop))?;
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Inserts what never changes about an event, and its conditions; `false` where its id is used.
+    fn insert_event(&mut self, event: &EventRecord, code_id: i64) -> rusqlite::Result<bool> {
+        let new = self.insert.execute(params![
             &*event.event_id,
             event.timestamp.micros(),
             event.timestamp.nanos(),
             code_id,
             event.request_id.as_deref(),
             event.payload.as_str(),
-            event.extra.as_ref().map(|extra| extra.as_str()),
+            event.extra.as_ref().map(JsonText::as_str),
         ])?;
-        let stored = if new == 1 {
-            self.insert_marker(event, code_id)?;
-            Stored::New
-        } else {
-            let known = events::content(self.transaction, &event.event_id)?;
-            if !known.is_some_and(|known| known.same_content(event)) {
-                return Ok(Stored::Conflict);
-            }
-            Stored::Known
-        };
-        if event.is_matched() && stored == Stored::Known {
-            let matches = Matches {
-                matched: event.matched_conditions.clone(),
-                valid: event.valid_conditions.clone(),
-            };
-            self.update_matches(&event.event_id, &matches)?;
+        if new == 0 {
+            return Ok(false);
         }
-        for link in event.own_links() {
-            self.link(&link)?;
-        }
-        Ok(stored)
-    }
-
-    /// Inserts the marker of an event that was just inserted, and what the event matched.
-    fn insert_marker(&mut self, event: &EventRecord, code_id: i64) -> rusqlite::Result<()> {
-        let event_key = self.transaction.last_insert_rowid();
-        let triggered = self.awaited && self.adopt_links(event)?;
         let matched = event.is_matched();
-        self.inserts()?.marker.execute(params![
-            event.timestamp.micros(),
-            event.timestamp.nanos(),
-            &*event.event_id,
-            code_id,
-            matched,
-            triggered,
-            event_key,
-        ])?;
-        self.insert_conditions(event_key, false, &event.matched_conditions)?;
-        self.insert_conditions(event_key, true, &event.valid_conditions)?;
+        if matched {
+            // Conditions have no rowid, so that the last one stays the event's.
+            let event_key = self.transaction.last_insert_rowid();
+            self.insert_conditions(event_key, false, &event.matched_conditions)?;
+            self.insert_conditions(event_key, true, &event.valid_conditions)?;
+        }
         if let Some((_, events)) = self.codes.get_mut(&event.code) {
             *events += 1;
         }
         let change = Delta {
             events: 1,
             matched: i64::from(matched),
-            triggered: i64::from(triggered),
+            triggered: 0,
         };
         self.deltas.add(event.timestamp, change);
+        Ok(true)
+    }
+
+    /// Inserts the markers of the events that this transaction has inserted, whose keys are the
+    /// highest; one statement for all of them takes half the time of one for each.
+    fn insert_markers(&self, first_key: i64) -> rusqlite::Result<()> {
+        self.transaction
+            .prepare_cached(
+                "INSERT INTO markers (ts, ns, event_id, code_id, matched, triggered, event_key)
+                 SELECT ts, ns, event_id, code_id,
+                     EXISTS (SELECT 1 FROM event_conditions AS c WHERE c.event_key = e.event_key),
+                     0, event_key
+                 FROM events AS e WHERE event_key >= ?",
+            )?
+            .execute([first_key])?;
         Ok(())
     }
 
-    /// Takes on the links that waited for an event; whether there were any.
-    fn adopt_links(&mut self, event: &EventRecord) -> rusqlite::Result<bool> {
+    /// Takes on the links that waited for an event.
+    fn adopt_links(&mut self, event: &EventRecord) -> rusqlite::Result<()> {
         let adopted = self
             .transaction
             .prepare_cached(
@@ -156,7 +166,19 @@ impl<'t> Writing<'t> {
                  WHERE loose = 1 AND kind = 'event' AND source_id = ?",
             )?
             .execute((event.request_id.as_deref(), &*event.event_id))?;
-        Ok(adopted > 0)
+        if adopted > 0 {
+            self.raise_triggered(&event.event_id, event.timestamp)?;
+        }
+        Ok(())
+    }
+
+    fn raise_triggered(&mut self, event_id: &str, at: Timestamp) -> rusqlite::Result<()> {
+        let change = Delta {
+            triggered: self.raise("triggered", event_id, at)?,
+            ..Delta::default()
+        };
+        self.deltas.add(at, change);
+        Ok(())
     }
 
     fn code_id(&mut self, code: &Text) -> rusqlite::Result<i64> {
@@ -257,12 +279,7 @@ impl<'t> Writing<'t> {
             ])?;
         self.awaited |= event_id.is_some() && found.is_none();
         if let (Some(event_id), Some(found)) = (event_id, found) {
-            let changed = self.raise("triggered", event_id, found.at)?;
-            let change = Delta {
-                triggered: changed,
-                ..Delta::default()
-            };
-            self.deltas.add(found.at, change);
+            self.raise_triggered(event_id, found.at)?;
         }
         Ok(new == 1)
     }
