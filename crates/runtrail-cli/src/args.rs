@@ -13,8 +13,8 @@ use runtrail_core::wire::WireOptions;
 
 pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine};
 pub(crate) use triggers::{
-    ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs,
-    ShowArgs as ShowRecordArgs, TriggerRunsArgs, TriggersArgs,
+    ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs, ShowRecordArgs,
+    TriggerRunsArgs, TriggersArgs,
 };
 pub(crate) use views::{CatArgs, RunOrder, RunsArgs, Show, TreeArgs, TreeOrder, WantedStatus};
 

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use runtrail_core::time::Timestamp;
 use runtrail_trigger::{Cursor, Limit, MarkerState};
 
-use super::{ShowArgs as Show, after_help};
+use super::{ShowArgs, after_help};
 use crate::size::{parse_age, parse_limit, parse_time};
 
 const EXAMPLES: &str = "  runtrail triggers triggers.db events --state triggered
@@ -36,7 +36,7 @@ pub(crate) enum Question {
     /// List trigger runs, newest first
     Runs(TriggerRunsArgs),
     /// Show one event or trigger run with all that is known of it
-    Show(ShowArgs),
+    Show(ShowRecordArgs),
     /// Follow what led to a run and what it led to
     Chain(ChainArgs),
     /// Say what retention would remove; with --apply, remove it
@@ -83,7 +83,7 @@ pub(crate) struct EventsArgs {
     #[command(flatten)]
     pub(crate) page: PageArgs,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) show: ShowArgs,
 }
 
 /// Arguments of `triggers runs`.
@@ -110,17 +110,17 @@ pub(crate) struct TriggerRunsArgs {
     #[command(flatten)]
     pub(crate) page: PageArgs,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) show: ShowArgs,
 }
 
 /// Arguments of `triggers show`.
 #[derive(Debug, Args)]
-pub(crate) struct ShowArgs {
+pub(crate) struct ShowRecordArgs {
     /// The id of an event or of a trigger run
     #[arg(value_name = "ID")]
     pub(crate) id: String,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) show: ShowArgs,
 }
 
 /// Arguments of `triggers chain`.
@@ -133,7 +133,7 @@ pub(crate) struct ChainArgs {
     #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u32).range(1..), env = "RUNTRAIL_TRIGGERS_DEPTH")]
     pub(crate) depth: u32,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) show: ShowArgs,
 }
 
 /// Arguments of `triggers retention`.
@@ -155,5 +155,5 @@ pub(crate) struct RetentionArgs {
     #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_TRIGGERS_APPLY")]
     pub(crate) apply: bool,
     #[command(flatten)]
-    pub(crate) show: Show,
+    pub(crate) show: ShowArgs,
 }
