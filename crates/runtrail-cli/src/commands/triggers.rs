@@ -7,7 +7,8 @@ mod runs;
 mod show;
 pub(crate) mod source;
 
-use runtrail_trigger::{Page, Record, SqliteSettings, SqliteStore, TimeRange};
+use runtrail_core::printable::Printable;
+use runtrail_trigger::{Cursor, Page, Record, SqliteSettings, SqliteStore, TimeRange};
 
 use crate::args::{Format, Question, TriggersArgs};
 use crate::code::Code;
@@ -19,6 +20,8 @@ use crate::table::Table;
 
 /// Runs the command.
 pub(crate) fn run(args: &TriggersArgs, out: &mut Out) -> Outcome {
+    // Where there is no file, SQLite says no more than that it failed.
+    std::fs::metadata(&args.store).map_err(|error| Failure::path("open", &args.store, &error))?;
     let store = SqliteStore::open_existing(&args.store, SqliteSettings::default())?;
     match &args.question {
         Question::Events(args) => events::run(&store, args, out),
@@ -66,7 +69,11 @@ fn print_page<T: Record>(
     }
     let goes_on = matches!(format, Some(Format::Jsonl | Format::Markdown));
     if let Some(next) = page.next.as_ref().filter(|_| goes_on) {
-        out.note(&format!("{}  --after '{next}'\n", shown(page, noun)));
+        out.note(&format!(
+            "{}; the next page:  {}\n",
+            shown(page, noun),
+            option(next)
+        ));
     }
     Ok(Code::Done)
 }
@@ -82,7 +89,7 @@ impl Look {
     /// Shows foreign text.
     fn foreign(self, text: &str) -> String {
         match self {
-            Self::Text => runtrail_core::printable::Printable(text).to_string(),
+            Self::Text => Printable(text).to_string(),
             Self::Markdown => crate::markdown::cell(text),
         }
     }
@@ -106,12 +113,14 @@ fn shown<T>(page: &Page<T>, noun: &str) -> String {
 fn footer<T>(page: &Page<T>, noun: &str) -> String {
     match &page.next {
         None => String::new(),
-        Some(next) => {
-            let next = next.to_string();
-            let next = runtrail_core::printable::Printable(&next);
-            format!("{}; the next page:  --after '{next}'\n", shown(page, noun))
-        }
+        Some(next) => format!("{}; the next page:  {}\n", shown(page, noun), option(next)),
     }
+}
+
+/// The option that leads on, as it can be pasted into a shell whatever the id holds.
+fn option(next: &Cursor) -> String {
+    let next = next.to_string().replace('\'', r"'\''");
+    format!("--after '{}'", Printable(&next))
 }
 
 /// Prints one JSON object, over several lines or on one.

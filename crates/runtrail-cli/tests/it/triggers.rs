@@ -235,26 +235,37 @@ fn names_in_a_store_cannot_act_on_the_terminal() {
     let session = Session::new();
     let path = session.path("evil.db");
     let monitor = Monitor::new(SqliteStore::open(path, SqliteSettings::default()).unwrap());
-    let evil = "\u{1b}[2J\u{202e}";
+    let evil = "\u{1b}[2J\u{202e}';reboot;'";
     monitor.event(&EventRecord::new(evil, evil, at(0)).emitted_by(evil));
+    monitor.event(&EventRecord::new("later", evil, at(1)));
     let why = TriggerRunParticipant::new(evil, from(evil, evil), at(0));
     start(&monitor, evil, why, evil);
+    let mut pasted = 0;
     for args in [
-        &["events"][..],
-        &["events", "--payloads", "--limit", "1"],
+        &["events", "--limit", "1"][..],
+        &["events", "--payloads"],
         &["runs"],
         &["show", evil],
         &["chain", evil],
     ] {
-        for format in ["text", "markdown"] {
+        for format in ["text", "markdown", "jsonl"] {
             let args = [&["triggers", "evil.db"][..], args, &["--format", format]].concat();
             let ended = session.run(&args);
             assert_eq!(ended.code, 0, "{ended:?}");
-            let shown = ended.stdout + &ended.stderr;
+            let shown = match format {
+                "jsonl" => ended.stderr,
+                _ => ended.stdout + &ended.stderr,
+            };
             assert!(
                 !shown.contains(['\u{1b}', '\u{202e}']),
                 "{args:?}: {shown:?}"
             );
+            // What is to be pasted into a shell stays one word of it.
+            if let Some((_, next)) = shown.split_once("--after ") {
+                assert!(next.trim_end().ends_with(r"'\'';reboot;'\'''"), "{shown}");
+                pasted += 1;
+            }
         }
     }
+    assert_eq!(pasted, 3);
 }
