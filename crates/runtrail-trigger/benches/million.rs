@@ -58,14 +58,15 @@ static ORDERED: AtomicBool = AtomicBool::new(false);
 
 /// An event of a busy shop: 10 ms apart, every other from a run.
 fn event(n: usize) -> EventRecord {
-    let id = match ORDERED.load(Ordering::Relaxed) {
-        true => n as u64,
-        false => (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15),
+    let id = if ORDERED.load(Ordering::Relaxed) {
+        n as u64
+    } else {
+        (n as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     };
     let code = ["order.created", "order.paid", "mail.sent", "stock.low"][n % 4];
     let at = Timestamp::from_micros(1_790_000_000_000_000 + n as i64 * 10_000);
     let mut event = EventRecord::new(format!("{id:016x}"), code, at);
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         event = event.emitted_by(format!("req-{:08}", n / 10));
     }
     let filler = "x".repeat(200);
@@ -88,7 +89,7 @@ fn inserts(folder: &Path, events: usize) -> f64 {
         let turn: Vec<EventRecord> = (first..(first + TURN).min(events)).map(event).collect();
         theirs += timed(|| {
             turn.chunks(BATCH)
-                .for_each(|rows| insert_bare(&mut bare, rows))
+                .for_each(|rows| insert_bare(&mut bare, rows));
         });
         ours += timed(|| {
             for batch in turn.chunks(BATCH) {

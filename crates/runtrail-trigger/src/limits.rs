@@ -30,7 +30,7 @@ impl RecordLimits {
     /// Checks an event.
     pub fn check_event(&self, event: &EventRecord) -> Result<(), StoreError> {
         let extra = event.extra.as_ref().map_or(0, |extra| extra.as_str().len());
-        self.bytes(
+        Self::bytes(
             "the payload",
             event.payload.as_str().len() + extra,
             self.max_payload,
@@ -78,7 +78,7 @@ impl RecordLimits {
                 .into_iter(),
             )?;
         }
-        self.bytes("what is not known of the run", extra, self.max_payload)
+        Self::bytes("what is not known of the run", extra, self.max_payload)
     }
 
     /// Checks what came of a trigger run.
@@ -128,10 +128,10 @@ impl RecordLimits {
 
     fn each<'a>(&self, ids: impl Iterator<Item = Option<&'a Text>>) -> Result<(), StoreError> {
         ids.flatten()
-            .try_for_each(|id| self.bytes("an id or code", id.len(), self.max_id))
+            .try_for_each(|id| Self::bytes("an id or code", id.len(), self.max_id))
     }
 
-    fn bytes(&self, what: &str, found: usize, most: usize) -> Result<(), StoreError> {
+    fn bytes(what: &str, found: usize, most: usize) -> Result<(), StoreError> {
         if found <= most {
             return Ok(());
         }

@@ -203,7 +203,7 @@ impl fmt::Debug for Monitor {
         f.debug_struct("Monitor")
             .field("on", &self.store.is_some())
             .field("report", &self.report())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -176,9 +176,12 @@ impl TriggerStore for SqliteStore {
     fn get_events(&self, event_ids: &[&str]) -> Result<Vec<Option<EventRecord>>, StoreError> {
         self.read("read events", |reading| {
             let ids = event_ids.iter().enumerate();
-            ids.map(|(index, id)| match index < Limit::MAX.get() {
-                true => events::by_id(reading, id),
-                false => Ok(None),
+            ids.map(|(index, id)| {
+                if index < Limit::MAX.get() {
+                    events::by_id(reading, id)
+                } else {
+                    Ok(None)
+                }
             })
             .collect()
         })
@@ -224,9 +227,12 @@ impl TriggerStore for SqliteStore {
     ) -> Result<Vec<Option<TriggerRunRecord>>, StoreError> {
         self.read("read trigger runs", |reading| {
             let ids = trigger_run_ids.iter().enumerate();
-            ids.map(|(index, id)| match index < Limit::MAX.get() {
-                true => runs::by_id(reading, id),
-                false => Ok(None),
+            ids.map(|(index, id)| {
+                if index < Limit::MAX.get() {
+                    runs::by_id(reading, id)
+                } else {
+                    Ok(None)
+                }
             })
             .collect()
         })

@@ -210,102 +210,73 @@ fn assorted() -> Vec<TriggerRunRecord> {
     (0..40).map(run).collect()
 }
 
+/// A query, and which runs it wants.
+type Case = (TriggerRunQuery, fn(&TriggerRunRecord) -> bool);
+
+fn takes_part(run: &TriggerRunRecord, is: impl Fn(&TriggerRunParticipant) -> bool) -> bool {
+    run.participants.iter().any(is)
+}
+
+fn single_filters() -> Vec<Case> {
+    let all = TriggerRunQuery::default();
+    let some = |text: &str| Some(Text::from(text));
+    let with = |change: &dyn Fn(&mut TriggerRunQuery)| {
+        let mut query = all.clone();
+        change(&mut query);
+        query
+    };
+    vec![
+        (all.clone(), |_| true),
+        (with(&|query| query.event_id = some("e1")), |run| {
+            takes_part(run, |one| one.source.event_id() == Some(&"e1".into()))
+        }),
+        (with(&|query| query.source_request_id = some("s1")), |run| {
+            takes_part(run, |one| one.source.request_id() == Some(&"s1".into()))
+        }),
+        (with(&|query| query.request_id = some("r3")), |run| {
+            run.request_id() == Some(&"r3".into())
+        }),
+        (with(&|query| query.condition_id = some("c2")), |run| {
+            takes_part(run, |one| one.condition_id == "c2")
+        }),
+        (with(&|query| query.trigger_id = some("t2")), |run| {
+            run.trigger_id == "t2"
+        }),
+        (with(&|query| query.pending = Some(true)), |run| {
+            run.is_pending()
+        }),
+        (with(&|query| query.event_id = some("nobody")), |_| false),
+    ]
+}
+
+fn several_filters() -> Case {
+    let query = TriggerRunQuery {
+        pending: Some(false),
+        trigger_id: Some("t1".into()),
+        condition_id: Some("c1".into()),
+        range: range(second(4), second(12)),
+        ..TriggerRunQuery::default()
+    };
+    (query, |run| {
+        !run.is_pending()
+            && run.trigger_id == "t1"
+            && takes_part(run, |one| one.condition_id == "c1")
+            && range(second(4), second(12)).contains(run.planned_at)
+    })
+}
+
 /// Trigger runs are found by event, by the run that they started, by source run, by condition, by
 /// trigger, by state and by time.
 pub fn runs_are_found_by_every_filter(make: Make<'_>) {
     let store = fresh(make);
     let mut runs = assorted();
     for run in &runs {
-        assert_eq!(
-            store.claim_run(run).unwrap(),
-            Claim::Won,
-            "{}",
-            run.to_json()
-        );
+        let claim = store.claim_run(run).unwrap();
+        assert_eq!(claim, Claim::Won, "{}", run.to_json());
     }
     runs.sort_by_key(|run| std::cmp::Reverse((run.planned_at, run.trigger_run_id.clone())));
-    let all = TriggerRunQuery {
-        limit: Limit::MAX,
-        ..TriggerRunQuery::default()
-    };
-    let some = |text: &str| Some(Text::from(text));
-    type Wanted = fn(&TriggerRunRecord) -> bool;
-    let queries: [(TriggerRunQuery, Wanted); 9] = [
-        (all.clone(), |_| true),
-        (
-            TriggerRunQuery {
-                event_id: some("e1"),
-                ..all.clone()
-            },
-            |run| {
-                run.participants
-                    .iter()
-                    .any(|p| p.source.event_id() == Some(&"e1".into()))
-            },
-        ),
-        (
-            TriggerRunQuery {
-                source_request_id: some("s1"),
-                ..all.clone()
-            },
-            |run| {
-                run.participants
-                    .iter()
-                    .any(|p| p.source.request_id() == Some(&"s1".into()))
-            },
-        ),
-        (
-            TriggerRunQuery {
-                request_id: some("r3"),
-                ..all.clone()
-            },
-            |run| run.request_id() == Some(&"r3".into()),
-        ),
-        (
-            TriggerRunQuery {
-                condition_id: some("c2"),
-                ..all.clone()
-            },
-            |run| run.participants.iter().any(|p| p.condition_id == "c2"),
-        ),
-        (
-            TriggerRunQuery {
-                trigger_id: some("t2"),
-                ..all.clone()
-            },
-            |run| run.trigger_id == "t2",
-        ),
-        (
-            TriggerRunQuery {
-                pending: Some(true),
-                ..all.clone()
-            },
-            TriggerRunRecord::is_pending,
-        ),
-        (
-            TriggerRunQuery {
-                pending: Some(false),
-                trigger_id: some("t1"),
-                condition_id: some("c1"),
-                range: range(second(4), second(12)),
-                ..all.clone()
-            },
-            |run| {
-                !run.is_pending()
-                    && run.trigger_id == "t1"
-                    && run.participants.iter().any(|p| p.condition_id == "c1")
-                    && range(second(4), second(12)).contains(run.planned_at)
-            },
-        ),
-        (
-            TriggerRunQuery {
-                event_id: some("nobody"),
-                ..all
-            },
-            |_| false,
-        ),
-    ];
-    for (query, wants) in queries {
+    let cases = single_filters().into_iter().chain([several_filters()]);
+    for (query, wants) in cases {
         let wanted: Vec<_> = runs.iter().filter(|run| wants(run)).cloned().collect();
         let page = store.find_runs(&query).unwrap();
         assert_eq!(page.items, wanted, "{query:?}");

@@ -59,7 +59,7 @@ fn write(store: &dyn TriggerStore, writer: usize, n: usize) {
         valid: Vec::new(),
     };
     assert!(store.update_matches(&id, &matches).unwrap());
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         let run = pending(&format!("p-{id}"), by_event(&id), second(0));
         store.claim_run(&run).unwrap();
         store

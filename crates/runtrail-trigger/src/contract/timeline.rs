@@ -105,9 +105,12 @@ pub fn totals_are_right_for_any_range(make: Make<'_>) {
     store.record_events(&events).unwrap();
     for step in 0..300 {
         let end = |dice: &mut Dice, moment: &mut dyn FnMut(&mut Dice) -> Timestamp| {
-            (!dice.one_in(6)).then(|| match dice.one_in(2) {
-                true => moment(dice),
-                false => events[dice.below(300) as usize].timestamp,
+            (!dice.one_in(6)).then(|| {
+                if dice.one_in(2) {
+                    moment(dice)
+                } else {
+                    events[dice.below(300) as usize].timestamp
+                }
             })
         };
         let range = TimeRange {

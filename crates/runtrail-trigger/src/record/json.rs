@@ -209,9 +209,9 @@ fn elements(list: RawJson<'_>) -> Option<Vec<RawJson<'_>>> {
             _ => {}
         }
     }
-    let last = inner.get(start..)?;
-    if !(elements.is_empty() && last.trim().is_empty()) {
-        elements.push(RawJson::parse(last)?);
+    let rest = inner.get(start..)?;
+    if !(elements.is_empty() && rest.trim().is_empty()) {
+        elements.push(RawJson::parse(rest)?);
     }
     Some(elements)
 }

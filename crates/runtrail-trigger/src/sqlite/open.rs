@@ -10,7 +10,7 @@ use super::error::failed;
 use super::{Durability, SqliteSettings};
 use crate::error::{StoreError, StoreErrorKind};
 
-/// Marks a file as a store: "RTtr".
+/// Marks a file as a store: `RTtr`.
 const APPLICATION_ID: i32 = 0x5254_7472;
 
 /// What leads from each version to the next; version 0 is an empty file.

@@ -1,5 +1,6 @@
 //! Trigger runs: claims, outcomes, and pages of them.
 
+use runtrail_core::time::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 
 use super::filter::{Filter, count_at, optional_text_at, text_at, text_value, time_at};
@@ -31,8 +32,8 @@ impl Writing<'_> {
                 run.planned_at.nanos(),
                 state,
                 outcome,
-                done_at.map(|at| at.micros()),
-                done_at.map(|at| at.nanos()),
+                done_at.map(Timestamp::micros),
+                done_at.map(Timestamp::nanos),
                 run.last_time().micros(),
                 run.last_time().nanos(),
                 run.extra.as_ref().map(JsonText::as_str),
@@ -90,8 +91,8 @@ impl Writing<'_> {
             .execute(params![
                 state,
                 outcome,
-                done_at.map(|at| at.micros()),
-                done_at.map(|at| at.nanos()),
+                done_at.map(Timestamp::micros),
+                done_at.map(Timestamp::nanos),
                 run.last_time().micros(),
                 run.last_time().nanos(),
                 trigger_run_id,
@@ -104,7 +105,7 @@ impl Writing<'_> {
 }
 
 /// A state as it stands in its columns.
-fn columns(state: &RunState) -> (i64, Option<&str>, Option<runtrail_core::time::Timestamp>) {
+fn columns(state: &RunState) -> (i64, Option<&str>, Option<Timestamp>) {
     match state {
         RunState::Pending => (0, None, None),
         RunState::Completed(Outcome::Started { request_id, at }) => (1, Some(request_id), *at),

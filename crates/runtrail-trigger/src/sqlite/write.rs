@@ -90,7 +90,6 @@ impl<'t> Writing<'t> {
         for (event, stored) in events.iter().zip(&stored) {
             match stored {
                 Stored::New if self.awaited => self.adopt_links(event)?,
-                Stored::New | Stored::Conflict => {}
                 Stored::Known if event.is_matched() => {
                     let matches = Matches {
                         matched: event.matched_conditions.clone(),
@@ -98,7 +97,7 @@ impl<'t> Writing<'t> {
                     };
                     self.update_matches(&event.event_id, &matches)?;
                 }
-                Stored::Known => {}
+                _ => {}
             }
             if *stored != Stored::Conflict {
                 event
