@@ -40,8 +40,8 @@
 //! | link | source → run: one row for each participant of a trigger run that started a run, [`LinkRecord`] |
 //! | marker | an event without what it carries, [`EventMarker`]: what a timeline is made of |
 //!
-//! A [`TriggerStore`] keeps all of this: [`MemoryStore`], or [`SqliteStore`](crate::SqliteStore) in a file (feature
-//! `sqlite`), or one of your own that passes the [`contract`](crate::contract) (feature `contract`). A
+//! A [`TriggerStore`] keeps all of this: [`MemoryStore`], or [`SqliteStore`] in a file (feature
+//! `sqlite`), or one of your own that passes the [`contract`] (feature `contract`). A
 //! [`Monitor`] is how an engine writes to it; everything else reads.
 //!
 //! **Where links go.** The engine notes the links that [`Monitor::started`] returns in the stream of
