@@ -92,6 +92,15 @@ pub fn a_later_update_takes_nothing_back(make: Make<'_>) {
     store
         .link_runs(&[link(by_event("e"), "r1", second(2))])
         .unwrap();
+    // Triggered first and matched afterwards, as where the match is recorded late.
+    store.record_event(&event("late", second(0))).unwrap();
+    store
+        .link_runs(&[link(by_event("late"), "r1", second(2))])
+        .unwrap();
+    assert!(store.update_matches("late", &first).unwrap());
+    let late = store.find_markers(&MarkerQuery::default()).unwrap().items;
+    assert!(late[0].matched && late[0].triggered, "{late:?}");
+
     let second_time = Matches {
         matched: texts(&["m2", "m1"]),
         valid: Vec::new(),
@@ -109,8 +118,8 @@ pub fn a_later_update_takes_nothing_back(make: Make<'_>) {
     assert_eq!(found.valid_conditions, texts(&["v1", "v2"]));
     assert_eq!(found.triggered_runs, texts(&["r0", "r1"]));
     let page = store.find_markers(&MarkerQuery::default()).unwrap();
-    assert_eq!(page.items, [found.marker()]);
-    assert!(page.items[0].matched && page.items[0].triggered);
+    assert_eq!(page.items[1], found.marker());
+    assert!(page.items[1].matched && page.items[1].triggered);
 }
 
 /// A link may be there before its event; then the event is a triggered one from the beginning, and

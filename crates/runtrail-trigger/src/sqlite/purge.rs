@@ -297,9 +297,7 @@ fn remove_run(
 ) -> rusqlite::Result<()> {
     let transaction = writing.transaction;
     let removed: Option<String> = transaction
-        .prepare_cached(
-            "DELETE FROM trigger_runs WHERE run_key = ? AND state <> 0 RETURNING trigger_run_id",
-        )?
+        .prepare_cached("DELETE FROM trigger_runs WHERE run_key = ? RETURNING trigger_run_id")?
         .query_row([run_key], |row| row.get(0))
         .optional()?;
     let Some(trigger_run_id) = removed else {
