@@ -1,6 +1,7 @@
 //! The command line.
 
 mod export;
+mod triggers;
 mod views;
 
 use std::path::PathBuf;
@@ -11,6 +12,10 @@ use runtrail_archive::ReadOptions;
 use runtrail_core::wire::WireOptions;
 
 pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine};
+pub(crate) use triggers::{
+    ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs, ShowRecordArgs,
+    TriggerRunsArgs, TriggersArgs,
+};
 pub(crate) use views::{CatArgs, RunOrder, RunsArgs, Show, TreeArgs, TreeOrder, WantedStatus};
 
 use crate::code;
@@ -68,6 +73,8 @@ pub(crate) enum Command {
     Tree(TreeArgs),
     /// Print events in order
     Cat(CatArgs),
+    /// Show what started what: events, trigger runs and their links in a store
+    Triggers(Box<TriggersArgs>),
     /// Print a completion script for a shell
     #[command(after_help = after_help("  runtrail completions bash > ~/.local/share/bash-completion/completions/runtrail"))]
     Completions {
@@ -238,7 +245,9 @@ mod tests {
     #[test]
     fn every_option_has_its_environment_variable() {
         let program = Cli::command();
-        for command in std::iter::once(&program).chain(program.get_subcommands()) {
+        let mut commands = vec![&program];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
             for arg in command
                 .get_arguments()
                 .filter(|arg| arg.get_long().is_some())

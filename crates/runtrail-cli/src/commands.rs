@@ -6,3 +6,4 @@ pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod runs;
 pub(crate) mod tree;
+pub(crate) mod triggers;

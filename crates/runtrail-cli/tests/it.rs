@@ -12,6 +12,7 @@ mod it {
     mod sources;
     mod support;
     mod tree;
+    mod triggers;
 }
 
 #[test]

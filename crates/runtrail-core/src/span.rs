@@ -2,6 +2,7 @@
 
 use crate::event::{Ctx, Status};
 use crate::id::SpanId;
+use crate::link::Link;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -286,7 +287,7 @@ pub struct Anomalies {
     pub duplicates: u64,
     /// Events whose `parent_id` or `opener_id` names no opener of the run.
     pub unknown_references: u64,
-    /// Spans whose content was left out because of a limit.
+    /// Spans, notes and links that were left out, or whose content was, because of a limit.
     pub content_dropped: u64,
     /// Openers that were ignored because too many spans were open.
     pub open_limit: u64,
@@ -369,6 +370,9 @@ pub struct RunSummary {
     pub anomalies: Anomalies,
     /// Notes on the run itself, made while no group was open, as one JSON object.
     pub metadata: Option<Text>,
+    /// What started the run, in the order of the notes that say so; at most 1024. What comes on
+    /// top is counted in [`Anomalies::content_dropped`].
+    pub links: Vec<Link>,
 }
 
 impl RunSummary {

@@ -4,6 +4,7 @@
 mod it {
     mod batches;
     mod golden;
+    mod links;
     mod pairing;
     mod parents;
 }

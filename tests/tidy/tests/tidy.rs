@@ -20,6 +20,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("runtrail-json", &["runtrail-core"]),
     ("runtrail-parquet", &["runtrail-core"]),
     ("runtrail-testkit", &["runtrail-core"]),
+    ("runtrail-trigger", &["runtrail-core"]),
     (
         "runtrail-cli",
         &[
@@ -27,6 +28,7 @@ const OURS: &[(&str, &[&str])] = &[
             "runtrail-archive",
             "runtrail-json",
             "runtrail-parquet",
+            "runtrail-trigger",
         ],
     ),
     ("runtrail-tidy", &[]),
@@ -38,6 +40,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("parquet", &["runtrail-parquet"]),
     ("object_store", &["runtrail-parquet"]),
     ("clap", &["runtrail-cli"]),
+    ("rusqlite", &["runtrail-trigger"]),
     ("tokio", &["runtrail-parquet"]),
 ];
 

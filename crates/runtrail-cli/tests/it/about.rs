@@ -2,7 +2,8 @@
 
 use super::support::Session;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
+    "triggers",
     "demo",
     "export",
     "runs",

@@ -387,7 +387,7 @@ impl<'a> View<'a> {
                 opener_id: at(2),
             }),
             EventKind::Annotation => View::Annotation(Annotation {
-                key: content(0),
+                key: at(0),
                 value: content(1),
                 opener_id: at(2),
             }),

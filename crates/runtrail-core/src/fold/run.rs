@@ -13,6 +13,7 @@ use super::{Detail, FoldLimits};
 use crate::event::{EventKind, Status, TraceEvent, View};
 use crate::id::SpanIds;
 use crate::json::RawJson;
+use crate::link::Link;
 use crate::span::{Anomalies, RunSummary, SpanRecord, Usage};
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -70,6 +71,7 @@ pub(super) struct RunFold {
     metadata: Metadata,
     counts: Counts,
     usage: Usage,
+    links: Vec<Link>,
     anomalies: Anomalies,
     times: Option<(Timestamp, Timestamp)>,
     last: Option<TraceEvent>,
@@ -87,6 +89,7 @@ impl RunFold {
             metadata: Metadata::default(),
             counts: Counts::default(),
             usage: Usage::default(),
+            links: Vec::new(),
             anomalies: Anomalies::default(),
             times: None,
             last: None,
@@ -180,6 +183,7 @@ impl RunFold {
             usage: std::mem::take(&mut self.usage),
             anomalies: std::mem::take(&mut self.anomalies),
             metadata: std::mem::take(&mut self.metadata).into_json(),
+            links: std::mem::take(&mut self.links),
         })
     }
 

@@ -4,8 +4,12 @@ use super::RunFold;
 use crate::event::{Annotation, LlmUsage, MediaRef, OpYield, TraceEvent};
 use crate::fold::slot::SpanIndex;
 use crate::json::RawJson;
+use crate::link::{Link, is_link_key};
 use crate::span::{Media, Note, SpanRecord, Usage};
 use crate::text::Text;
+
+/// Links kept of one run: more than a person follows, and a hostile run must not grow the list.
+const MAX_LINKS: usize = 1024;
 
 impl RunFold {
     pub(super) fn fold_yield(&mut self, event: &TraceEvent, view: OpYield<'_>) {
@@ -50,6 +54,12 @@ impl RunFold {
     }
 
     pub(super) fn fold_annotation(&mut self, event: &TraceEvent, view: Annotation<'_>) {
+        if view.key.is_some_and(is_link_key)
+            && let Some(link) = Link::of_event(event)
+        {
+            self.keep_link(link);
+            return;
+        }
         let target = if event.op_name.is_some() || view.opener_id.is_some() {
             match self.owner(event, view.opener_id) {
                 Some(index) => Some(index),
@@ -86,6 +96,17 @@ impl RunFold {
             let freed = draft.metadata.get_or_insert_default().set(note);
             draft.held -= freed;
             self.held.release(freed);
+        }
+    }
+
+    /// Keeps a link also where content is not: it says who belongs to whom, not what was said.
+    fn keep_link(&mut self, link: Link) {
+        let mut dropped = 0;
+        let has_room = self.links.len() < MAX_LINKS;
+        if has_room && self.held.admit(link.text_bytes(), &mut dropped) {
+            self.links.push(link);
+        } else {
+            self.anomalies.content_dropped += 1;
         }
     }
 
