@@ -6,6 +6,10 @@ mod it {
     mod golden;
     mod pairing;
     mod parents;
+    mod process;
+    mod process_groups;
+    mod process_laws;
+    mod process_redact;
 }
 
 #[test]
