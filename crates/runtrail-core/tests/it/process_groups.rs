@@ -86,8 +86,9 @@ fn a_group_is_summed_up_before_its_end() {
     let aggregate = Box::new(Aggregate::new(&settings).unwrap());
     let out = given(vec![whole, aggregate], &run);
     let lines = shown(&out);
-    let summary =
-        concat!(r#"26 annotation {"key":"summary:stream.t","value":{"n":5,"ms":0.14127900044513808"#,);
+    let summary = concat!(
+        r#"26 annotation {"key":"summary:stream.t","value":{"n":5,"ms":0.14127900044513808"#,
+    );
     assert!(
         lines[lines.len() - 2].starts_with(summary),
         "{}",
