@@ -32,7 +32,7 @@ impl Boundary {
         match self {
             Self::Every(0, _) => Err(SettingsError::new("every", "must be at least 1")),
             Self::MaxDuration(Duration::ZERO) => {
-                Err(SettingsError::new("max_duration_ms", "must be more than 0"))
+                Err(SettingsError::new("max_duration", "must be more than 0"))
             }
             _ => Ok(()),
         }
