@@ -1,7 +1,7 @@
 //! The `runtrail` program: looks at archives of workflow runs and exports them.
 //!
 //! ```text
-//! runtrail demo | export | runs | tree | cat | completions | man
+//! runtrail demo | export | runs | tree | cat | check | completions | man
 //! ```
 //!
 //! The program adds nothing to what the other crates do: it reads with `runtrail-archive`, exports
@@ -80,6 +80,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome {
         Command::Runs(args) => commands::runs::run(args, out),
         Command::Tree(args) => commands::tree::run(args, out),
         Command::Cat(args) => commands::cat::run(args, out),
+        Command::Check(args) => commands::check::run(args, out),
         Command::Completions { shell } => commands::about::completions(*shell, out),
         Command::Man { dir } => commands::about::manual(dir.as_deref(), out),
     }

@@ -2,12 +2,13 @@
 
 use super::support::Session;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 8] = [
     "demo",
     "export",
     "runs",
     "tree",
     "cat",
+    "check",
     "completions",
     "man",
 ];

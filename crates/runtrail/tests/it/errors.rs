@@ -101,7 +101,7 @@ fn what_a_processor_refuses_is_told_at_its_key() {
         ),
         (
             "name = \"aggregate\"\nop = \"x\"\nreducers = [{ stat = \"sum\" }, { stat = \"avg\" }]",
-            "f.toml:4:13: this reducer needs a `field`\nf.toml:4:41: unknown figure `avg`; known are count, sum, min, max, mean, last",
+            "f.toml:4:13: this reducer needs a `field`\nf.toml:4:40: unknown figure `avg`; known are count, sum, min, max, mean, last",
         ),
         (
             "name = \"enrich\"\nfields = { seq = 1 }",
