@@ -182,7 +182,8 @@ fn is_empty(end: &OpEnd<'_>) -> bool {
                 .get(1..text.len().saturating_sub(1))
                 .unwrap_or_default();
             let hollow = text.starts_with(['{', '[', '"']) && inside.trim_ascii().is_empty();
-            value.is_null() || (hollow && !(text.starts_with('"') && !inside.is_empty()))
+            // White space in a text is a text.
+            value.is_null() || (hollow && (inside.is_empty() || !text.starts_with('"')))
         })
     };
     let well = match end.status.filter(|status| !status.is_null()) {

@@ -164,7 +164,7 @@ impl Processor for Sample {
             Verdict::Waiting(waiting) => waiting,
         };
         let unclean = is_unclean(&event);
-        waiting.take(event, &mut self.budget);
+        waiting.take(&event, &mut self.budget);
         let full = !unclean && self.budget.is_exceeded();
         if full {
             out.limited();
@@ -202,7 +202,7 @@ impl Processor for Sample {
 }
 
 impl Waiting {
-    fn take(&mut self, event: TraceEvent, budget: &mut Budget) {
+    fn take(&mut self, event: &TraceEvent, budget: &mut Budget) {
         self.open += match event.kind {
             EventKind::OpStart | EventKind::GroupStart => 1,
             EventKind::OpEnd | EventKind::GroupEnd => -1,

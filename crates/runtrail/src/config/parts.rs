@@ -23,7 +23,7 @@ pub struct Parts {
 impl fmt::Debug for Parts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let processors = self.processors.iter().map(|processor| processor.name());
-        let exporters = self.exporters.iter().map(|exporter| exporter.name());
+        let exporters = self.exporters.iter().map(Exporter::name);
         f.debug_struct("Parts")
             .field("processors", &processors.collect::<Vec<_>>())
             .field("exporters", &exporters.collect::<Vec<_>>())

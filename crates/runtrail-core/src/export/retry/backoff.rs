@@ -102,7 +102,7 @@ impl Backoff {
         bound.mul_f64(drawn)
     }
 
-    /// SplitMix64: enough to spread waits, and nothing else.
+    /// `SplitMix64`: enough to spread waits, and nothing else.
     fn random(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;

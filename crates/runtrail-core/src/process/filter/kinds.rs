@@ -86,8 +86,11 @@ impl DropKinds {
             return true;
         }
         match event.kind {
-            EventKind::OpStart | EventKind::OpEnd => self.ops,
-            EventKind::OpYield | EventKind::LlmUsage | EventKind::MediaRef => self.ops,
+            EventKind::OpStart
+            | EventKind::OpEnd
+            | EventKind::OpYield
+            | EventKind::LlmUsage
+            | EventKind::MediaRef => self.ops,
             EventKind::GroupStart | EventKind::GroupEnd => self.groups,
             EventKind::Annotation if event.op_name.is_some() => self.ops,
             // It names no owner, so it is of the innermost open group, if there is one.

@@ -21,7 +21,7 @@ struct Op {
 
 /// The ops of a run that are open, or of which events still wait.
 pub(in crate::process) struct Ops {
-    ops: Map<OpId, Op>,
+    all: Map<OpId, Op>,
     undecided: BTreeSet<OpId>,
     by_id: Map<Text, OpId>,
     by_place: Map<(Text, Ctx), Vec<OpId>>,
@@ -32,7 +32,7 @@ pub(in crate::process) struct Ops {
 impl Ops {
     pub(super) fn new(max_open: usize) -> Self {
         Self {
-            ops: Map::default(),
+            all: Map::default(),
             undecided: BTreeSet::new(),
             by_id: Map::default(),
             by_place: Map::default(),
@@ -43,7 +43,7 @@ impl Ops {
 
     /// Opens an op; `None` where too many are open.
     pub(in crate::process) fn open(&mut self, start: &TraceEvent, fate: Fate) -> Option<OpId> {
-        if self.ops.len() >= self.max_open {
+        if self.all.len() >= self.max_open {
             return None;
         }
         let op = self.started;
@@ -56,7 +56,7 @@ impl Ops {
         if fate == Fate::Undecided {
             self.undecided.insert(op);
         }
-        self.ops.insert(
+        self.all.insert(
             op,
             Op {
                 fate,
@@ -96,14 +96,14 @@ impl Ops {
     }
 
     pub(in crate::process) fn fate(&self, op: Option<OpId>) -> Fate {
-        op.and_then(|op| self.ops.get(&op))
+        op.and_then(|op| self.all.get(&op))
             .map_or(Fate::Keep, |op| op.fate)
     }
 
     /// Decides about an op; what is decided stays so.
     pub(in crate::process) fn decide(&mut self, op: OpId, fate: Fate) {
         if self.undecided.remove(&op)
-            && let Some(op) = self.ops.get_mut(&op)
+            && let Some(op) = self.all.get_mut(&op)
         {
             op.fate = fate;
         }
@@ -111,7 +111,7 @@ impl Ops {
 
     /// Keeps each undecided op that a test speaks for.
     pub(in crate::process) fn keep_if(&mut self, test: impl Fn(OpId, &str, &Ctx) -> bool) {
-        let ops = &mut self.ops;
+        let ops = &mut self.all;
         self.undecided.retain(|id| match ops.get_mut(id) {
             Some(op) if test(*id, &op.place.0, &op.place.1) => {
                 op.fate = Fate::Keep;
@@ -127,7 +127,7 @@ impl Ops {
 
     /// Closes an op: no later event belongs to it.
     pub(in crate::process) fn close(&mut self, id: OpId) {
-        let Some(op) = self.ops.get_mut(&id) else {
+        let Some(op) = self.all.get_mut(&id) else {
             return;
         };
         op.open = false;
@@ -147,7 +147,7 @@ impl Ops {
     /// Counts the events of an op in the queue.
     pub(super) fn refer(&mut self, id: Option<OpId>, by: i64) {
         let Some(id) = id else { return };
-        if let Some(op) = self.ops.get_mut(&id) {
+        if let Some(op) = self.all.get_mut(&id) {
             op.waiting += by;
         }
         self.forget(id);
@@ -155,11 +155,11 @@ impl Ops {
 
     fn forget(&mut self, id: OpId) {
         let done = self
-            .ops
+            .all
             .get(&id)
             .is_some_and(|op| !op.open && op.waiting == 0 && op.fate != Fate::Undecided);
         if done {
-            self.ops.remove(&id);
+            self.all.remove(&id);
         }
     }
 }
