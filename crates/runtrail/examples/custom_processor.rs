@@ -43,7 +43,7 @@ impl MarkSlow {
 }
 
 impl Processor for MarkSlow {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "mark_slow"
     }
 

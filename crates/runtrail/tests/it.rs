@@ -1,10 +1,14 @@
 //! Tests of configurations.
 
-#[cfg(all(test, feature = "json"))]
+#[cfg(test)]
 mod it {
+    #[cfg(feature = "json")]
     mod errors;
+    #[cfg(feature = "json")]
     mod open;
+    #[cfg(feature = "json")]
     mod page;
+    #[cfg(feature = "json")]
     mod precedence;
 }
 

@@ -62,9 +62,12 @@ fn text(checked: &Checked, args: &CheckArgs) -> String {
 
 fn summary(config: &Config) -> String {
     let processors: Vec<&str> = config.processor_names().collect();
-    let list = |names: Vec<String>| match names.is_empty() {
-        true => "none".to_owned(),
-        false => names.join(", "),
+    let list = |names: Vec<String>| {
+        if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        }
     };
     let exporters = config.exporters().iter().map(|plan| {
         let path = plan.path().display().to_string();

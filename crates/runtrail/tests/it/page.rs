@@ -30,7 +30,11 @@ fn its_example_is_read_and_names_everything() {
         .load()
         .unwrap();
     assert!(config.processor_names().eq(PROCESSOR_NAMES));
-    let named: Vec<&str> = config.exporters().iter().map(|plan| plan.name()).collect();
+    let named: Vec<&str> = config
+        .exporters()
+        .iter()
+        .map(runtrail::ExporterPlan::name)
+        .collect();
     assert_eq!(named, exporter_names());
 }
 
