@@ -24,7 +24,8 @@ pub trait DeadLetterStore: Send {
 /// rejections). An event that cannot be kept either is said to be lost in the error's message.
 ///
 /// It belongs above [`Retry`](super::Retry). Above [`Spans`](super::Spans) it keeps the batch at
-/// which an export failed, not those that the fold had taken before.
+/// which an export failed, not those that the fold had taken before. What fails at a flush or at the
+/// close is not kept: no batch is at hand then.
 #[derive(Debug)]
 pub struct DeadLetter<E, S> {
     exporter: E,

@@ -88,8 +88,8 @@ impl fmt::Debug for RedactSettings {
 ///
 /// - The value of a secret key is masked as a whole, `null` excepted. A note's key counts as one.
 /// - What a pattern matches is masked in texts, numbers, keys, op names, ctx, unknown kinds and
-///   unknown top-level fields. A text that is itself a JSON object or list is gone through like one,
-///   four levels of texts deep; a deeper one is masked as a whole.
+///   unknown top-level fields. A text that is itself JSON, such as a tool call's arguments, is gone through like
+///   any, four levels of texts deep; a deeper one is masked as a whole.
 /// - An event whose own id, run or opener's id holds a match cannot keep its place without it: it
 ///   is let go as [`Discard::Unsafe`]. So is a reference to such a parent.
 /// - A payload that is not readable JSON, or nests deeper than 1024 levels, is replaced.

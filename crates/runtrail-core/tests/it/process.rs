@@ -37,9 +37,12 @@ pub(super) fn tree(events: &[TraceEvent]) -> String {
 
 fn nested(ids: bool) -> Vec<TraceEvent> {
     let mut run = RunBuilder::new("r");
-    let say = |key: &str, id: &str| match ids {
-        true => format!(r#"{{"{key}":"{id}"}}"#),
-        false => "{}".to_owned(),
+    let say = |key: &str, id: &str| {
+        if ids {
+            format!(r#"{{"{key}":"{id}"}}"#)
+        } else {
+            "{}".to_owned()
+        }
     };
     let main = run.push("op_start", Some("main"), &[], "{}");
     let probe = run.push(

@@ -32,8 +32,9 @@ fn group_by(group: &str, boundary: Boundary) -> Box<GroupBy> {
 fn shown(events: &[TraceEvent]) -> Vec<String> {
     let shown = |event: &TraceEvent| {
         let payload = match event.kind {
-            EventKind::GroupStart | EventKind::GroupEnd => event.payload.text().to_string(),
-            EventKind::Annotation => event.payload.text().to_string(),
+            EventKind::GroupStart | EventKind::GroupEnd | EventKind::Annotation => {
+                event.payload.text().to_string()
+            }
             _ => event.op_name.as_deref().unwrap_or_default().to_owned(),
         };
         format!("{} {} {payload}", event.seq, event.kind)
@@ -86,9 +87,8 @@ fn a_group_is_summed_up_before_its_end() {
     let aggregate = Box::new(Aggregate::new(&settings).unwrap());
     let out = given(vec![whole, aggregate], &run);
     let lines = shown(&out);
-    let summary = concat!(
-        r#"26 annotation {"key":"summary:stream.t","value":{"n":5,"ms":0.14127900044513808"#,
-    );
+    let summary =
+        r#"26 annotation {"key":"summary:stream.t","value":{"n":5,"ms":0.14127900044513808"#;
     assert!(
         lines[lines.len() - 2].starts_with(summary),
         "{}",

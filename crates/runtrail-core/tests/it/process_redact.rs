@@ -66,6 +66,23 @@ fn secrets_are_found_wherever_they_stand() {
 }
 
 #[test]
+fn ids_hide_nothing() {
+    let kinds = [("op_start", "parent_id"), ("op_end", "opener_id")];
+    for (kind, key) in kinds {
+        for hidden in [format!("\"{SECRET}\""), format!("[{{\"a\":\"{SECRET}\"}}]")] {
+            let twice = format!(r#"{{"{key}":{hidden},"{key}":"r-0"}}"#);
+            let wanted = format!(r#"{{"{key}":"[redacted]","{key}":"r-0"}}"#);
+            assert_eq!(payload(kind, &twice), wanted);
+        }
+    }
+    let alone = payload(
+        "op_start",
+        &format!(r#"{{"parent_id":["{SECRET}"],"status":"{SECRET}"}}"#),
+    );
+    assert_eq!(alone, r#"{"parent_id":"[redacted]","status":"[redacted]"}"#);
+}
+
+#[test]
 fn texts_in_texts_come_to_an_end_and_hide_nothing() {
     let mut text = format!(r#"{{"password":"{SECRET}"}}"#);
     for _ in 0..7 {
@@ -105,7 +122,7 @@ fn what_cannot_be_made_safe_does_not_get_through() {
     assert_eq!((taken, tally.discarded(Discard::Unsafe)), (2, 2));
     let child = one("op_start", &format!(r#"{{"parent_id":"{SECRET}","a":1}}"#));
     chain.process(child, &mut |event| {
-        assert_eq!(event.payload.text().as_str(), r#"{"a":1}"#)
+        assert_eq!(event.payload.text().as_str(), r#"{"a":1}"#);
     });
 }
 
@@ -177,7 +194,7 @@ impl Processor for Leaky {
             1 => event.op_name = Some(SECRET.into()),
             _ => event.payload = Payload::new(&event.kind, secret.as_str()).unwrap(),
         }
-        if event.seq % 2 == 0 {
+        if event.seq.is_multiple_of(2) {
             out.forward(event);
         } else {
             self.held.push(event);

@@ -4,6 +4,10 @@
 mod json;
 #[cfg(feature = "parquet")]
 mod lake;
+#[cfg_attr(
+    not(any(feature = "json", feature = "parquet")),
+    expect(dead_code, reason = "without an exporter there is nothing to wrap")
+)]
 mod wrappers;
 
 use std::error::Error;

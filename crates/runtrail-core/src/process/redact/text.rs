@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::rules::Rules;
 use crate::event::{EventKind, Status, slot_keys};
-use crate::json::push_string;
+use crate::json::{RawJson, push_string};
 use crate::process::tokens::{Token, Tokens};
 
 /// How many texts inside texts are gone through.
@@ -66,9 +66,12 @@ fn redact_value(
                 let range = tokens.value().ok_or(Unreadable)?;
                 let value = &text[range.clone()];
                 if for_runtrail {
-                    // Ids were looked at before, in the payload as it came.
-                    let known = key != "status" || is_known_status(value);
-                    if !known {
+                    // An id that counts was looked at before; a repeated key may hide another.
+                    let harmless = match &*key {
+                        "status" => is_known_status(value),
+                        _ => is_harmless_id(rules, value),
+                    };
+                    if !harmless {
                         masked.put(range, rules.quoted_mask());
                     }
                 } else if value != "null" && value != rules.quoted_mask() {
@@ -93,7 +96,7 @@ fn redact_value(
 
 /// Masks what is secret in a text, going through it where it is JSON itself.
 fn redact_text(rules: &Rules, text: &str, embedded: usize) -> Option<String> {
-    let inner = if text.trim_start().starts_with(['{', '[']) && Tokens::of(text).is_some() {
+    let inner = if text.trim_start().starts_with(['{', '[', '"']) && Tokens::of(text).is_some() {
         if embedded == MAX_EMBEDDED {
             return Some(rules.mask().to_owned());
         }
@@ -129,6 +132,14 @@ fn is_known_status(value: &str) -> bool {
         .strip_prefix('"')
         .and_then(|rest| rest.strip_suffix('"'));
     value == "null" || inner.is_some_and(|name| Status::parse(name).is_some())
+}
+
+/// An id that is not a text could be anything.
+fn is_harmless_id(rules: &Rules, value: &str) -> bool {
+    value == "null"
+        || RawJson::trusted(value)
+            .as_str()
+            .is_some_and(|id| !rules.matches(&id))
 }
 
 /// A text with some parts replaced, copied only where there is one.
