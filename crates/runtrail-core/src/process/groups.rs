@@ -4,6 +4,9 @@ use crate::event::{TraceEvent, View};
 use crate::json::RawJson;
 use crate::text::Text;
 
+/// Groups are looked for one by one, so that more than this at once are not tracked.
+const MAX_OPEN: usize = 10_000;
+
 /// The open groups, outermost first.
 #[derive(Default)]
 pub(super) struct Groups {
@@ -33,7 +36,7 @@ impl Groups {
         let View::GroupStart(view) = event.view() else {
             return true;
         };
-        let room = self.open.len() < max_open;
+        let room = self.open.len() < max_open.min(MAX_OPEN);
         if room {
             self.open.push(Group {
                 id: event.event_id.detached(),

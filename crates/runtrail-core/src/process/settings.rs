@@ -8,7 +8,7 @@
 pub struct StateLimits {
     /// Runs with something to remember, at once.
     pub max_runs: usize,
-    /// Ops, and groups, that are open at once in a run.
+    /// Ops, and groups, that are open at once in a run; of groups 10,000 at most.
     pub max_open: usize,
     /// Ids of ops that were left out, remembered per run so that what refers to them is mended.
     pub max_left_out: usize,

@@ -24,7 +24,7 @@ pub(in crate::process) struct Ops {
     all: Map<OpId, Op>,
     undecided: BTreeSet<OpId>,
     by_id: Map<Text, OpId>,
-    by_place: Map<(Text, Ctx), Vec<OpId>>,
+    by_place: Map<(Text, Ctx), BTreeSet<OpId>>,
     started: OpId,
     max_open: usize,
 }
@@ -52,7 +52,7 @@ impl Ops {
         let name = start.op_name.as_ref().map(Text::detached);
         let place = (name.unwrap_or_default(), start.ctx.clone());
         self.by_id.insert(id.clone(), op);
-        self.by_place.entry(place.clone()).or_default().push(op);
+        self.by_place.entry(place.clone()).or_default().insert(op);
         if fate == Fate::Undecided {
             self.undecided.insert(op);
         }
@@ -133,10 +133,7 @@ impl Ops {
         op.open = false;
         self.by_id.remove(&op.id);
         if let Some(open) = self.by_place.get_mut(&op.place) {
-            // The one that closes is most often the latest.
-            if let Some(at) = open.iter().rposition(|open| *open == id) {
-                open.remove(at);
-            }
+            open.remove(&id);
             if open.is_empty() {
                 self.by_place.remove(&op.place);
             }
