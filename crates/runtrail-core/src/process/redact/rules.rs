@@ -15,8 +15,6 @@ pub(super) struct Rules {
     /// All patterns at once, to see quickly that none matches.
     any: RegexSet,
     each: Vec<Regex>,
-    /// No shorter text holds a match, which spares most keys and figures the look.
-    min_len: usize,
     mask: String,
     quoted_mask: String,
     /// Whether a pattern matches the mask itself: then whole texts are masked, since masking a part
@@ -30,7 +28,6 @@ impl Rules {
             return Err(SettingsError::new("keys", "a key is empty"));
         }
         let mut each = Vec::with_capacity(settings.patterns.len());
-        let mut min_len = usize::MAX;
         for (index, pattern) in settings.patterns.iter().enumerate() {
             // The error's own text repeats the pattern, which may spell out a secret.
             let number = index + 1;
@@ -43,7 +40,6 @@ impl Rules {
                 return Err(SettingsError::new("patterns", reason));
             }
             each.push(regex);
-            min_len = min_len.min(shortest(pattern));
         }
         let any = RegexSet::new(&settings.patterns)
             .map_err(|_| SettingsError::new("patterns", "are too large together"))?;
@@ -55,7 +51,6 @@ impl Rules {
             whole: any.is_match(&settings.mask),
             any,
             each,
-            min_len,
             mask: settings.mask.clone(),
             quoted_mask,
         })
@@ -67,7 +62,7 @@ impl Rules {
     }
 
     pub(super) fn matches(&self, text: &str) -> bool {
-        text.len() >= self.min_len && text != self.mask && self.any.is_match(text)
+        !self.each.is_empty() && text != self.mask && self.any.is_match(text)
     }
 
     /// Masks what the patterns match; `None` where that is nothing.
@@ -99,14 +94,6 @@ impl Rules {
     pub(super) fn quoted_mask(&self) -> &str {
         &self.quoted_mask
     }
-}
-
-/// The bytes of a pattern's shortest match; 0 where that is not known.
-fn shortest(pattern: &str) -> usize {
-    regex_syntax::parse(pattern)
-        .ok()
-        .and_then(|parsed| parsed.properties().minimum_len())
-        .unwrap_or(0)
 }
 
 /// A key without what writers differ in.
