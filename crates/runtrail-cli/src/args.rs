@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Cat(CatArgs),
     /// Show what started what: events, trigger runs and their links in a store
     Triggers(Box<TriggersArgs>),
+    /// Say what is wrong with a program's configuration; opens and writes nothing
+    Check(CheckArgs),
     /// Print a completion script for a shell
     #[command(after_help = after_help("  runtrail completions bash > ~/.local/share/bash-completion/completions/runtrail"))]
     Completions {
@@ -189,6 +191,27 @@ pub(crate) struct DemoArgs {
     /// Show times in UTC rather than in the local zone
     #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_UTC")]
     pub(crate) utc: bool,
+}
+
+const CHECK_EXAMPLES: &str = "  runtrail check runtrail.toml
+  runtrail check runtrail.toml --format json";
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = after_help(CHECK_EXAMPLES))]
+pub(crate) struct CheckArgs {
+    /// The file, in TOML
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How the answer is written
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "RUNTRAIL_FORMAT"
+    )]
+    pub(crate) format: Format,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 pub(crate) mod cat;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod runs;

@@ -1,7 +1,7 @@
 //! The `runtrail` program: looks at archives of workflow runs and exports them.
 //!
 //! ```text
-//! runtrail demo | export | runs | tree | cat | triggers | completions | man
+//! runtrail demo | export | runs | tree | cat | triggers | check | completions | man
 //! ```
 //!
 //! The program adds nothing to what the other crates do: it reads with `runtrail-archive`, exports
@@ -82,6 +82,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome {
         Command::Tree(args) => commands::tree::run(args, out),
         Command::Cat(args) => commands::cat::run(args, out),
         Command::Triggers(args) => commands::triggers::run(args, out),
+        Command::Check(args) => commands::check::run(args, out),
         Command::Completions { shell } => commands::about::completions(*shell, out),
         Command::Man { dir } => commands::about::manual(dir.as_deref(), out),
     }

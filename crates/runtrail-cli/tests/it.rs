@@ -4,6 +4,7 @@
 mod it {
     mod about;
     mod cat;
+    mod check;
     mod demo;
     mod destinations;
     mod export;

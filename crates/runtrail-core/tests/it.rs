@@ -7,6 +7,10 @@ mod it {
     mod links;
     mod pairing;
     mod parents;
+    mod process;
+    mod process_groups;
+    mod process_laws;
+    mod process_redact;
 }
 
 #[test]

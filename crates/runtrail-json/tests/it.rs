@@ -8,6 +8,7 @@ mod it {
     mod limits;
     mod lines;
     mod tree;
+    mod wrapped;
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`run`]: a run's events made by hand, one call each.
 //! - [`fold`] and [`tree`]: the spans of a stream, and a run's spans as indented text.
 //! - [`capture`]: exporters that keep what they are handed.
+//! - [`time`]: a timer whose waits are over at once.
 //! - [`golden`]: recorded runs, and files to compare output with.
 //!
 //! ```
@@ -34,4 +35,5 @@ pub mod fold;
 pub mod golden;
 pub mod run;
 pub mod strategies;
+pub mod time;
 pub mod tree;

@@ -51,6 +51,8 @@ pub struct Tally {
     pub forwarded: u64,
     /// Added to the stream.
     pub made: u64,
+    /// How often a limit made the processor do less than it was asked.
+    pub limited: u64,
     discarded: [u64; Discard::ALL.len()],
 }
 
@@ -92,6 +94,11 @@ impl Output {
     /// Lets an event go that came in, now or earlier.
     pub fn discard(&mut self, _event: &TraceEvent, cause: Discard) {
         self.tally.discarded[cause as usize] += 1;
+    }
+
+    /// Counts that a limit made the processor do less than it was asked.
+    pub fn limited(&mut self) {
+        self.tally.limited += 1;
     }
 
     /// Returns the counts since the start.
