@@ -1,7 +1,7 @@
 //! What started a run, as the fold gathers it.
 
 use runtrail_core::event::{Payload, TraceEvent};
-use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::link::{Link, Source};
 use runtrail_core::span::RunSummary;
 use runtrail_core::time::Timestamp;
@@ -44,9 +44,9 @@ fn fold(limits: FoldLimits, notes: &[Payload]) -> (Option<String>, RunSummary) {
 fn links_are_gathered_wherever_they_stand_and_are_no_metadata() {
     let wanted = [link("one"), link("two")];
     let notes: Vec<Payload> = wanted.iter().map(Link::to_payload).collect();
-    for content in [true, false] {
+    for detail in [Detail::Content, Detail::Spans] {
         let limits = FoldLimits {
-            content,
+            detail,
             ..FoldLimits::default()
         };
         let (metadata, summary) = fold(limits, &notes);
@@ -55,6 +55,16 @@ fn links_are_gathered_wherever_they_stand_and_are_no_metadata() {
         assert_eq!(summary.metadata, None);
         assert_eq!(summary.anomalies.total(), 0);
     }
+    let limits = FoldLimits {
+        detail: Detail::Summary,
+        ..FoldLimits::default()
+    };
+    let mut counted = Fold::new("", limits);
+    for event in &events(&notes) {
+        counted.push(event, &mut Vec::new());
+    }
+    let summary = counted.finish_run("r", &mut Vec::new()).unwrap();
+    assert_eq!(summary.links, wanted);
     let found: Vec<_> = events(&notes).iter().filter_map(Link::of_event).collect();
     assert_eq!(found, wanted);
 }
