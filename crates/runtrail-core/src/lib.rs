@@ -48,12 +48,14 @@
 //! whether trying again can help. What the fold cannot pair is in
 //! [`Anomalies`](span::Anomalies).
 
+pub mod emit;
 pub mod event;
 pub mod export;
 pub mod fold;
 pub mod id;
 pub mod json;
 pub mod name;
+pub mod pipeline;
 pub mod printable;
 pub mod process;
 pub mod schema;
