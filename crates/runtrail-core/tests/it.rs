@@ -4,6 +4,7 @@
 mod it {
     mod batches;
     mod golden;
+    mod live;
     mod pairing;
     mod parents;
 }

@@ -8,6 +8,7 @@
 //! - [`run`]: a run's events made by hand, one call each.
 //! - [`fold`] and [`tree`]: the spans of a stream, and a run's spans as indented text.
 //! - [`capture`]: exporters that keep what they are handed.
+//! - [`trouble`]: exporters and processors that hang, fail and panic on demand.
 //! - [`golden`]: recorded runs, and files to compare output with.
 //!
 //! ```
@@ -35,3 +36,4 @@ pub mod golden;
 pub mod run;
 pub mod strategies;
 pub mod tree;
+pub mod trouble;
