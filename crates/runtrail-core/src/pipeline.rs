@@ -91,7 +91,6 @@ pub use stats::{Balance, ExporterState, ExporterStats, Stats};
 
 use crate::emit::Run;
 use crate::event::TraceEvent;
-use crate::text::Text;
 use lane::Lane;
 use shared::{CLOSED, Request, Shared, lock};
 use ticket::Ticket;
@@ -175,9 +174,7 @@ impl Pipeline {
         if running.shared.is(CLOSED) || running.shared.is_forked() {
             return;
         }
-        lock(&running.shared.control)
-            .finished
-            .push(Text::new(request_id));
+        running.shared.leave_finished(request_id);
     }
 
     /// Returns what became of every event so far.
@@ -256,7 +253,7 @@ impl Running {
         self.shared.request(Request::Shutdown(Arc::clone(&ticket)));
         let outcomes = ticket.wait();
         let truncated = self.join_threads();
-        self.shared.close_common();
+        self.shared.close_rings();
         let report = ShutdownReport::new(self.stats(), outcomes, truncated);
         *lock(&self.ending) = Ending::Done(Box::new(report.clone()));
         self.ended.notify_all();

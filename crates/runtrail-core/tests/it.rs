@@ -2,8 +2,10 @@
 
 #[cfg(test)]
 mod it {
+    mod accounting;
     mod batches;
     mod golden;
+    mod host;
     mod live;
     mod pairing;
     mod parents;

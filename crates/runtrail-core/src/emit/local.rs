@@ -15,7 +15,19 @@ use crate::pipeline::shared::{CLOSED, FORKED, IDLE, Shared, deadline, find};
 const COUNT_BITS: u32 = 40;
 
 thread_local! {
-    static RINGS: RefCell<Vec<LocalRing>> = const { RefCell::new(Vec::new()) };
+    static RINGS: RefCell<Rings> = const { RefCell::new(Rings(Vec::new())) };
+}
+
+/// A thread's rings. When the thread ends they are kept for the next one, with what is in them.
+struct Rings(Vec<LocalRing>);
+
+impl Drop for Rings {
+    fn drop(&mut self) {
+        for ring in self.0.drain(..) {
+            let shared = Arc::clone(&ring.shared);
+            shared.keep(ring);
+        }
+    }
 }
 
 /// The emitting end of a ring.
@@ -55,10 +67,11 @@ fn with_ring<T>(pipeline: u64, emit: impl FnOnce(&mut LocalRing) -> T) -> Option
     let mut emit = Some(emit);
     let done = RINGS.try_with(|rings| {
         let mut rings = rings.try_borrow_mut().ok()?;
+        let rings = &mut rings.0;
         if let Some(ring) = rings.iter_mut().find(|ring| ring.pipeline == pipeline) {
             return emit.take().map(|emit| emit(ring));
         }
-        let ring = register(&mut rings, pipeline)?;
+        let ring = register(rings, pipeline)?;
         emit.take().map(|emit| emit(ring))
     });
     match done {

@@ -10,7 +10,7 @@ use super::op::Op;
 use super::record::Kind;
 use super::{local, scope};
 use crate::event::Ctx;
-use crate::pipeline::shared::{CLOSED, find, lock};
+use crate::pipeline::shared::{CLOSED, find};
 
 /// A run that is being recorded, or one that is not, at the price of one branch.
 ///
@@ -35,7 +35,7 @@ impl Drop for Alive {
         let shared = find(self.0.pipeline);
         let open = shared.filter(|shared| !shared.is(CLOSED) && !shared.is_forked());
         if let Some(shared) = open {
-            lock(&shared.control).ended.push(self.0.run);
+            shared.leave_ended(self.0.run);
         }
     }
 }

@@ -16,11 +16,15 @@ pub struct Clock(Source);
 enum Source {
     /// The processor's counter where it is steady, else the system's monotonic clock.
     System(quanta::Clock),
+    /// Counts 1024 to the nanosecond, and one more with every reading.
     Manual {
-        nanos: Arc<AtomicU64>,
+        ticks: Arc<AtomicU64>,
         began: Timestamp,
     },
 }
+
+/// Ticks of a manual clock to the nanosecond.
+const MANUAL_TICKS: u64 = 1024;
 
 /// Moves a clock made by [`Clock::manual`].
 #[derive(Debug, Clone)]
@@ -30,7 +34,8 @@ impl ManualClock {
     /// Moves the clock forward.
     pub fn advance(&self, by: Duration) {
         let nanos = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.0.fetch_add(nanos, Ordering::SeqCst);
+        let ticks = nanos.saturating_mul(MANUAL_TICKS);
+        self.0.fetch_add(ticks, Ordering::SeqCst);
     }
 }
 
@@ -40,11 +45,12 @@ impl Clock {
         Self(Source::System(quanta::Clock::new()))
     }
 
-    /// Returns a clock that stands at a time until it is moved, for tests.
+    /// Returns a clock that stands at a time until it is moved, for tests. Readings of one time
+    /// keep their order.
     pub fn manual(now: Timestamp) -> (Self, ManualClock) {
-        let nanos = Arc::new(AtomicU64::new(0));
-        let hand = ManualClock(Arc::clone(&nanos));
-        (Self(Source::Manual { nanos, began: now }), hand)
+        let ticks = Arc::new(AtomicU64::new(0));
+        let hand = ManualClock(Arc::clone(&ticks));
+        (Self(Source::Manual { ticks, began: now }), hand)
     }
 
     /// Reads the counter.
@@ -52,7 +58,7 @@ impl Clock {
     pub(crate) fn ticks(&self) -> u64 {
         match &self.0 {
             Source::System(clock) => clock.raw(),
-            Source::Manual { nanos, .. } => nanos.load(Ordering::SeqCst),
+            Source::Manual { ticks, .. } => ticks.fetch_add(1, Ordering::SeqCst),
         }
     }
 
@@ -64,7 +70,7 @@ impl Clock {
             Source::Manual { began, .. } => began
                 .micros()
                 .saturating_mul(1000)
-                .saturating_add_unsigned(ticks),
+                .saturating_add_unsigned(ticks / MANUAL_TICKS),
         };
         Anchor { ticks, nanos }
     }
@@ -74,7 +80,7 @@ impl Clock {
         let (later, earlier) = (ticks.max(anchor.ticks), ticks.min(anchor.ticks));
         let between = match &self.0 {
             Source::System(clock) => clock.delta_as_nanos(earlier, later),
-            Source::Manual { .. } => later - earlier,
+            Source::Manual { .. } => later / MANUAL_TICKS - earlier / MANUAL_TICKS,
         };
         if ticks >= anchor.ticks {
             anchor.nanos.saturating_add_unsigned(between)
@@ -208,22 +214,22 @@ mod tests {
         let (mut line, hand) = line();
         hand.advance(Duration::from_nanos(5000));
         line.take(line.clock.anchor());
-        assert_eq!(line.nanos(2000), DAY + 2000);
-        assert_eq!(line.nanos(9000), DAY + 9000);
+        assert_eq!(line.nanos(2000 * MANUAL_TICKS), DAY + 2000);
+        assert_eq!(line.nanos(9000 * MANUAL_TICKS), DAY + 9000);
     }
 
     #[test]
     fn setting_the_time_back_neither_reverses_nor_stops_a_run() {
         let (mut line, hand) = line();
         let mut steady = Steady::new(&line);
-        assert_eq!(steady.at(&line, 1000), (DAY + 1000, false));
+        assert_eq!(steady.at(&line, 1000 * MANUAL_TICKS), (DAY + 1000, false));
         hand.advance(Duration::from_nanos(10_000));
         line.take(after(&line, 0));
-        assert_eq!(steady.at(&line, 12_000), (DAY + 12_000, false));
-        assert_eq!(steady.at(&line, 15_000), (DAY + 15_000, false));
+        assert_eq!(steady.at(&line, 12_000 * MANUAL_TICKS), (DAY + 12_000, false));
+        assert_eq!(steady.at(&line, 15_000 * MANUAL_TICKS), (DAY + 15_000, false));
         // Set right again: the run is back on the time of day.
         line.take(after(&line, DAY + 10_000));
-        assert_eq!(steady.at(&line, 16_000), (DAY + 16_000, false));
+        assert_eq!(steady.at(&line, 16_000 * MANUAL_TICKS), (DAY + 16_000, false));
         assert_eq!(steady.ahead, 0);
     }
 
@@ -231,16 +237,16 @@ mod tests {
     fn setting_the_time_forward_moves_a_run_at_once() {
         let (mut line, _hand) = line();
         let mut steady = Steady::new(&line);
-        steady.at(&line, 1000);
+        steady.at(&line, 1000 * MANUAL_TICKS);
         line.take(after(&line, 3 * DAY));
-        assert_eq!(steady.at(&line, 2000), (3 * DAY + 2000, false));
+        assert_eq!(steady.at(&line, 2000 * MANUAL_TICKS), (3 * DAY + 2000, false));
     }
 
     #[test]
     fn a_late_count_takes_the_last_time() {
         let (line, _hand) = line();
         let mut steady = Steady::new(&line);
-        steady.at(&line, 9000);
-        assert_eq!(steady.at(&line, 8000), (DAY + 9000, true));
+        steady.at(&line, 9000 * MANUAL_TICKS);
+        assert_eq!(steady.at(&line, 8000 * MANUAL_TICKS), (DAY + 9000, true));
     }
 }

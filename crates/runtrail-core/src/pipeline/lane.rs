@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use super::books::Books;
 use super::cause::{DropCause, Dropped};
@@ -91,6 +92,9 @@ impl Lane {
     /// Asks for a flush of everything let in before.
     pub(crate) fn flush(&self, ticket: Arc<Ticket>) {
         let mut orders = lock(&self.inner.queue);
+        // Nobody waits for the others any more, and a stuck exporter must not collect them.
+        let now = Instant::now();
+        orders.flushes.retain(|ticket| ticket.deadline() > now);
         orders.flushes.push(ticket);
         drop(orders);
         self.inner.wake.notify_one();

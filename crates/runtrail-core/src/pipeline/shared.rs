@@ -76,6 +76,8 @@ pub(crate) struct Shared {
     pub(crate) books: Mutex<Books>,
     /// The ring of threads that cannot have one of their own.
     common: Mutex<Option<LocalRing>>,
+    /// Rings of threads that ended.
+    free: Mutex<Vec<LocalRing>>,
 }
 
 static NEXT_PIPELINE: AtomicU64 = AtomicU64::new(1);
@@ -109,6 +111,7 @@ impl Shared {
             has_room: Condvar::new(),
             books: Mutex::new(books),
             common: Mutex::new(None),
+            free: Mutex::default(),
         });
         let mut known = lock(&PIPELINES);
         known.retain(|(_, shared)| shared.strong_count() > 0);
@@ -142,8 +145,13 @@ impl Shared {
         self.settings.max_bytes / 2
     }
 
-    /// Makes a ring for the calling thread; none where the bytes are used up.
+    /// Makes a ring for the calling thread, or gives it one of a thread that ended; none where the
+    /// bytes are used up.
     pub(crate) fn open_ring(self: &Arc<Self>) -> Option<LocalRing> {
+        let free = lock(&self.free).pop();
+        if free.is_some() {
+            return free;
+        }
         let left = self
             .ring_budget()
             .saturating_sub(self.ring_bytes.load(Ordering::Relaxed));
@@ -170,10 +178,21 @@ impl Shared {
         lock(&self.common).as_mut().map(emit)
     }
 
-    /// Gives up the shared ring, which keeps the pipeline's memory alive.
-    pub(crate) fn close_common(&self) {
-        let ring = lock(&self.common).take();
-        drop(ring);
+    /// Keeps the ring of a thread that ends. There are never more than threads were at once.
+    pub(crate) fn keep(&self, ring: LocalRing) {
+        // In a forked child the lock may be held by a thread that is not there.
+        if !self.is(CLOSED | FORKED)
+            && let Ok(mut free) = self.free.try_lock()
+        {
+            free.push(ring);
+        }
+    }
+
+    /// Gives up the rings that no thread holds, which keep this alive.
+    pub(crate) fn close_rings(&self) {
+        let common = lock(&self.common).take();
+        let free = std::mem::take(&mut *lock(&self.free));
+        drop((common, free));
     }
 
     /// Takes bytes for a payload; refuses where they are used up.
@@ -207,9 +226,30 @@ impl Shared {
     /// Asks the worker for something.
     pub(crate) fn request(&self, request: Request) {
         let mut control = lock(&self.control);
+        let now = Instant::now();
+        control.requests.retain(|request| match request {
+            Request::Flush(ticket) => ticket.deadline() > now,
+            Request::Shutdown(_) => true,
+        });
         control.requests.push(request);
         drop(control);
         self.wake.notify_one();
+    }
+
+    /// Leaves the end of a run at the side door, which is as wide as there may be runs.
+    pub(crate) fn leave_ended(&self, handle: u64) {
+        let mut control = lock(&self.control);
+        if control.ended.len() < self.settings.max_runs {
+            control.ended.push(handle);
+        }
+    }
+
+    /// As [`leave_ended`](Self::leave_ended), by the run's id.
+    pub(crate) fn leave_finished(&self, request_id: &str) {
+        let mut control = lock(&self.control);
+        if control.finished.len() < self.settings.max_runs {
+            control.finished.push(Text::new(request_id));
+        }
     }
 
     /// Ends the worker's long sleep; called by the first thread that sees it idle.

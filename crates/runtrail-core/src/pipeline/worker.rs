@@ -94,8 +94,11 @@ impl Worker {
     fn work(&mut self) -> Vec<Truncated> {
         let mut quiet = 0;
         loop {
+            // Read before the new rings are asked for: what stands in a ring that is not known yet
+            // was recorded later.
+            let now = self.shared.clock.ticks();
             let requests = self.take_control();
-            let scan = self.scan(SCAN_RECORDS);
+            let scan = self.take_until(now, SCAN_RECORDS);
             self.hand_on(scan.complete);
             for request in requests {
                 match request {
@@ -144,15 +147,10 @@ impl Worker {
         std::mem::take(&mut control.requests)
     }
 
-    /// Takes what the rings hold up to now, in the order of time over all of them.
+    /// Takes what the rings hold up to a time, in the order of time over all of them.
     ///
     /// What was handed over before something else is found before it: a record is taken only once
     /// every ring was looked at after it was recorded.
-    fn scan(&mut self, limit: usize) -> Scan {
-        let now = self.shared.clock.ticks();
-        self.take_until(now, limit)
-    }
-
     fn take_until(&mut self, until: u64, limit: usize) -> Scan {
         let sheds = self.shared.settings.overflow == Overflow::DropOldest;
         let mut lost = 0;
@@ -271,7 +269,8 @@ impl Worker {
             pairs.into_iter().all(|(ring, goal)| ring.taken >= *goal)
         };
         while !reached(&self.rings) {
-            let scan = self.scan(SCAN_RECORDS);
+            let now = self.shared.clock.ticks();
+            let scan = self.take_until(now, SCAN_RECORDS);
             let scan = if scan.records == 0 {
                 // Recorded by a clock that is ahead of this thread's.
                 self.take_until(u64::MAX, SCAN_RECORDS)

@@ -171,9 +171,32 @@ fn code_deep_inside_finds_the_op_it_is_in() {
     drop(run);
     let (report, events) = live.end();
     assert!(report.is_complete(), "{report}");
+    // Which of the two child ops came first is not the point here.
     assert_eq!(
-        tree(&events),
-        ""
+        tree(&events).replace("#1", "#0"),
+        "\
+run r1 ok 0ms: 15 events, 5 ops
+  op outer main #0 ok 0ms by run
+    in: null
+    out: null
+    note deep: 1
+    note sync: 4
+    op child main #0 ok 0ms by parent_id
+      in: null
+      out: null
+      note spawned: 2
+    op inner main #0 ok 0ms by parent_id
+      in: null
+      out: null
+  op other main #0 ok 0ms by run
+    in: null
+    out: null
+    note deep: 1
+    op child main #0 ok 0ms by parent_id
+      in: null
+      out: null
+      note spawned: 2
+"
     );
 }
 
@@ -256,7 +279,20 @@ fn what_is_open_at_the_end_is_closed_innermost_first() {
     let mut sorted = events.clone();
     sorted.sort();
     assert_eq!(sorted, events, "the order of the stream is the order of events");
-    assert_eq!(tree(&events), "");
+    assert_eq!(
+        tree(&events),
+        "\
+run r1 truncated 0ms: 10 events, 3 ops, 2 groups, 3 truncated ops, 2 truncated groups
+  op first  #0 truncated 0ms by run
+    in: null
+  group outer #0 truncated 0ms by run, 2 ops, 0 errors
+    op second a #0 truncated 0ms by parent_id in [outer]
+      in: null
+    group inner #0 truncated 0ms by parent_id in [outer], 1 ops, 0 errors
+      op third a/b #0 truncated 0ms by parent_id in [inner]
+        in: null
+"
+    );
     drop((first, second, third, inner, outer, run));
 }
 
