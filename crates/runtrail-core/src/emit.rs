@@ -63,7 +63,5 @@ mod usage;
 pub use group::Group;
 pub use op::Op;
 pub use run::Run;
-pub use scope::{
-    Entered, InOp, Scope, Scoped, annotate, group, llm_usage, op, outside_any_op,
-};
+pub use scope::{Entered, InOp, Scope, Scoped, annotate, group, llm_usage, op, outside_any_op};
 pub use usage::LlmUsage;

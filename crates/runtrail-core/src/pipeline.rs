@@ -149,7 +149,10 @@ impl Pipeline {
             return Run::off();
         };
         let shared = &running.shared;
-        let wanted = running.record_if.as_ref().is_none_or(|wanted| wanted(request_id));
+        let wanted = running
+            .record_if
+            .as_ref()
+            .is_none_or(|wanted| wanted(request_id));
         if !wanted || shared.is(CLOSED) || shared.is_forked() {
             return Run::off();
         }
@@ -179,7 +182,10 @@ impl Pipeline {
 
     /// Returns what became of every event so far.
     pub fn stats(&self) -> Stats {
-        self.running.as_ref().map(Running::stats).unwrap_or_default()
+        self.running
+            .as_ref()
+            .map(Running::stats)
+            .unwrap_or_default()
     }
 
     /// Hands everything recorded before this call, on every thread, to the exporters, and has them

@@ -73,6 +73,18 @@ impl Text {
             .unwrap_or_default()
     }
 
+    /// Returns the length in bytes, without a look at the chunk.
+    #[inline]
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// Whether there is no text.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
     /// Returns a slice that shares this text's chunk, or empty text where the range is not one.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let whole = self.as_str();

@@ -1,4 +1,4 @@
-//! Tests of the fold on generated and recorded runs.
+//! Tests of the fold on generated and recorded runs, and of the pipeline.
 
 #[cfg(test)]
 mod it {
@@ -7,8 +7,11 @@ mod it {
     mod golden;
     mod host;
     mod live;
+    mod memory;
     mod pairing;
     mod parents;
+    mod schedules;
+    mod slow;
 }
 
 #[test]

@@ -118,7 +118,10 @@ impl Troubled {
         match &self.0 {
             Trouble::Stuck(gate) => gate.pass(),
             Trouble::Fails(kind) if !at_the_end => {
-                return Err(ExportError::new(kind.clone(), "the destination is in trouble"));
+                return Err(ExportError::new(
+                    kind.clone(),
+                    "the destination is in trouble",
+                ));
             }
             Trouble::PanicsOnExport if !at_the_end => panic!("an exporter panics in export"),
             Trouble::PanicsAtTheEnd if at_the_end => panic!("an exporter panics at the end"),

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::encode::Draft;
 use super::local;
-use super::record::{INLINE, Kind, Record};
+use super::record::{Kind, Record};
 use crate::event::Ctx;
 
 /// The key of a run itself, which nothing opened.
@@ -87,23 +87,14 @@ impl At {
         ctx: Option<Ctx>,
         fill: impl FnOnce(&mut Draft),
     ) -> u64 {
-        let mut draft = Draft::new();
+        let mut draft = Draft::new(kind);
         fill(&mut draft);
-        let (len, spilled) = draft.finish();
-        let record = Record {
-            ticks: 0,
-            run: self.run,
-            key: self.key,
-            extra,
-            ctx,
-            spilled,
-            raw: None,
-            kind,
-            counted: kind as u8,
-            status,
-            len,
-            inline: draft.inline,
-        };
+        let record = draft.finish();
+        record.run = self.run;
+        record.key = self.key;
+        record.extra = extra;
+        record.status = status;
+        record.ctx = ctx;
         local::send(self.pipeline, record)
     }
 
@@ -127,19 +118,8 @@ pub(crate) fn send_plain(at: At, kind: Kind, text: &str) -> u64 {
 
 /// Sends an event that the engine made itself.
 pub(crate) fn send_raw(pipeline: u64, event: crate::event::TraceEvent) {
-    let record = Record {
-        ticks: 0,
-        run: 0,
-        key: RUN,
-        extra: 0,
-        ctx: None,
-        spilled: None,
-        counted: Kind::of(&event.kind) as u8,
-        raw: Some(Box::new(event)),
-        kind: Kind::Raw,
-        status: 0,
-        len: 0,
-        inline: [0; INLINE],
-    };
-    local::send(pipeline, record);
+    let mut record = Record::new(Kind::Raw);
+    record.counted = Kind::of(&event.kind) as u8;
+    record.raw = Some(Box::new(event));
+    local::send(pipeline, &mut record);
 }

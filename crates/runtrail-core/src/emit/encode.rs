@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use serde::ser::{self, Serialize};
 
-use super::record::INLINE;
+use super::record::{INLINE, Kind, Record};
 
 /// Values that nest deeper are left out; the wire format's readers refuse them too.
 pub(crate) const MAX_DEPTH: u8 = 120;
@@ -48,8 +48,10 @@ thread_local! {
 }
 
 /// A payload being written.
+///
+/// It is written where it will be sent from: a record is copied once, into its ring.
 pub(crate) struct Draft {
-    pub(crate) inline: [u8; INLINE],
+    pub(crate) record: Record,
     /// Bytes in use of `inline`, or more than `INLINE` once everything stands in `spill`.
     len: usize,
     spill: Vec<u8>,
@@ -58,9 +60,9 @@ pub(crate) struct Draft {
 
 impl Draft {
     #[inline]
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         Self {
-            inline: [0; INLINE],
+            record: Record::new(kind),
             len: 0,
             spill: Vec::new(),
             depth: 0,
@@ -92,32 +94,33 @@ impl Draft {
         }
     }
 
-    /// Returns the inline bytes in use, and the others where the payload did not fit.
+    /// Ends the payload.
     #[inline]
-    pub(crate) fn finish(&mut self) -> (u8, Option<Box<[u8]>>) {
+    pub(crate) fn finish(&mut self) -> &mut Record {
         if self.len <= INLINE {
-            return (self.len as u8, None);
+            self.record.len = self.len as u8;
+        } else {
+            self.finish_spilled();
         }
-        self.finish_spilled()
+        &mut self.record
     }
 
     #[cold]
-    fn finish_spilled(&mut self) -> (u8, Option<Box<[u8]>>) {
-        let bytes = Box::from(self.spill.as_slice());
+    fn finish_spilled(&mut self) {
+        self.record.spilled = Some(Box::from(self.spill.as_slice()));
         let mut spill = std::mem::take(&mut self.spill);
         if spill.capacity() <= KEPT_SCRATCH {
             spill.clear();
             // A thread that is ending has no place for it any more.
             let _ = SCRATCH.try_with(|scratch| scratch.set(spill));
         }
-        (0, Some(bytes))
     }
 
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
         let end = self.len + bytes.len();
         if end <= INLINE {
-            self.inline[self.len..end].copy_from_slice(bytes);
+            self.record.inline[self.len..end].copy_from_slice(bytes);
             self.len = end;
         } else {
             self.put_spilled(bytes);
@@ -129,7 +132,8 @@ impl Draft {
         if self.len <= INLINE {
             self.spill = SCRATCH.try_with(Cell::take).unwrap_or_default();
             self.spill.clear();
-            self.spill.extend_from_slice(&self.inline[..self.len]);
+            self.spill
+                .extend_from_slice(&self.record.inline[..self.len]);
             self.len = INLINE + 1;
         }
         self.spill.extend_from_slice(bytes);

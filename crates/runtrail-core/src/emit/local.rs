@@ -50,7 +50,7 @@ pub(crate) struct LocalRing {
 
 /// Sends a record on the calling thread's ring; returns the key of the opener it is or belongs to,
 /// [`REFUSED`] where it found no room.
-pub(crate) fn send(pipeline: u64, record: Record) -> u64 {
+pub(crate) fn send(pipeline: u64, record: &mut Record) -> u64 {
     with_ring(pipeline, |ring| ring.send(record)).unwrap_or(REFUSED)
 }
 
@@ -126,7 +126,7 @@ impl LocalRing {
         self.counters.entered.store(self.entered, Ordering::Release);
     }
 
-    fn send(&mut self, mut record: Record) -> u64 {
+    fn send(&mut self, record: &mut Record) -> u64 {
         let is_event = record.kind.is_event();
         if is_event {
             self.enter();
@@ -137,8 +137,8 @@ impl LocalRing {
             || self.free <= self.look_at
             || record.spilled.is_some()
             || record.raw.is_some();
-        if unusual && let Err(cause) = self.admit(&record) {
-            self.refuse(&record, cause);
+        if unusual && let Err(cause) = self.admit(record) {
+            self.refuse(record, cause);
             return REFUSED;
         }
         if matches!(record.kind, Kind::OpStart | Kind::GroupStart) {
@@ -148,7 +148,7 @@ impl LocalRing {
         let key = record.key;
         record.ticks = self.clock.ticks();
         self.free -= 1;
-        if let Err(rtrb::PushError::Full(record)) = self.records.push(record) {
+        if let Err(rtrb::PushError::Full(record)) = self.records.push(record.take()) {
             // Cannot be: `free` never exceeds what is free.
             self.free = 0;
             self.refuse(&record, DropCause::RingFull);
@@ -167,7 +167,11 @@ impl LocalRing {
         if state & IDLE != 0 {
             self.shared.rouse();
         }
-        let least = if record.is_precious() { 0 } else { self.reserve };
+        let least = if record.is_precious() {
+            0
+        } else {
+            self.reserve
+        };
         if self.free <= self.look_at {
             self.look();
         }

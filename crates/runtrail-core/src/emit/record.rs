@@ -43,7 +43,17 @@ impl Kind {
     }
 
     pub(crate) fn event_kind(self) -> Option<EventKind> {
-        EventKind::KNOWN.get(self as usize).cloned()
+        Some(match self {
+            Self::OpStart => EventKind::OpStart,
+            Self::OpEnd => EventKind::OpEnd,
+            Self::OpYield => EventKind::OpYield,
+            Self::Annotation => EventKind::Annotation,
+            Self::GroupStart => EventKind::GroupStart,
+            Self::GroupEnd => EventKind::GroupEnd,
+            Self::LlmUsage => EventKind::LlmUsage,
+            Self::MediaRef => EventKind::MediaRef,
+            Self::Raw | Self::RunStart | Self::RunEnd => return None,
+        })
     }
 }
 
@@ -77,6 +87,43 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    #[inline]
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            ticks: 0,
+            run: 0,
+            key: 0,
+            extra: 0,
+            ctx: None,
+            spilled: None,
+            raw: None,
+            kind,
+            counted: kind as u8,
+            status: 0,
+            len: 0,
+            inline: [0; INLINE],
+        }
+    }
+
+    /// Takes everything out, to be put into a ring.
+    #[inline]
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            ticks: self.ticks,
+            run: self.run,
+            key: self.key,
+            extra: self.extra,
+            ctx: self.ctx.take(),
+            spilled: self.spilled.take(),
+            raw: self.raw.take(),
+            kind: self.kind,
+            counted: self.counted,
+            status: self.status,
+            len: self.len,
+            inline: self.inline,
+        }
+    }
+
     /// The names and the payload, as [`Draft`](super::encode::Draft) wrote them.
     pub(crate) fn bytes(&self) -> &[u8] {
         match &self.spilled {
@@ -87,9 +134,10 @@ impl Record {
 
     /// Bytes held outside the record itself.
     pub(crate) fn held(&self) -> usize {
-        let raw = self.raw.as_ref().map_or(0, |event| {
-            size_of::<TraceEvent>() + event.text_bytes()
-        });
+        let raw = self
+            .raw
+            .as_ref()
+            .map_or(0, |event| size_of::<TraceEvent>() + event.text_bytes());
         raw + self.spilled.as_ref().map_or(0, |bytes| bytes.len())
     }
 

@@ -170,14 +170,20 @@ pub(crate) fn push_escaped(out: &mut Vec<u8>, mut text: &[u8]) {
     // Looked at in blocks without a branch for each byte: nearly no block needs an escape.
     const BLOCK: usize = 32;
     while let Some((block, rest)) = text.split_first_chunk::<BLOCK>() {
-        if block.iter().fold(false, |any, byte| any | needs_escape(*byte)) {
+        if block
+            .iter()
+            .fold(false, |any, byte| any | needs_escape(*byte))
+        {
             block.iter().for_each(|byte| push_byte(out, *byte));
         } else {
             out.extend_from_slice(block);
         }
         text = rest;
     }
-    if text.iter().fold(false, |any, byte| any | needs_escape(*byte)) {
+    if text
+        .iter()
+        .fold(false, |any, byte| any | needs_escape(*byte))
+    {
         text.iter().for_each(|byte| push_byte(out, *byte));
     } else {
         out.extend_from_slice(text);
@@ -208,15 +214,13 @@ mod tests {
 
     use super::*;
     use crate::emit::encode::Draft;
-    use crate::emit::record::INLINE;
+    use crate::emit::record::{INLINE, Kind};
 
     fn rendered(value: &impl Serialize) -> String {
-        let mut draft = Draft::new();
+        let mut draft = Draft::new(Kind::Annotation);
         draft.value(value);
-        let (len, spilled) = draft.finish();
         let mut out = Vec::new();
-        let bytes = spilled.as_deref().unwrap_or(&draft.inline[..len.into()]);
-        let mut compact = Compact(bytes);
+        let mut compact = Compact(draft.finish().bytes());
         compact.value(&mut out).unwrap();
         assert!(compact.0.is_empty(), "{:?}", compact.0);
         String::from_utf8(out).unwrap()

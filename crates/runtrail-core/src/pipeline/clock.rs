@@ -225,11 +225,20 @@ mod tests {
         assert_eq!(steady.at(&line, 1000 * MANUAL_TICKS), (DAY + 1000, false));
         hand.advance(Duration::from_nanos(10_000));
         line.take(after(&line, 0));
-        assert_eq!(steady.at(&line, 12_000 * MANUAL_TICKS), (DAY + 12_000, false));
-        assert_eq!(steady.at(&line, 15_000 * MANUAL_TICKS), (DAY + 15_000, false));
+        assert_eq!(
+            steady.at(&line, 12_000 * MANUAL_TICKS),
+            (DAY + 12_000, false)
+        );
+        assert_eq!(
+            steady.at(&line, 15_000 * MANUAL_TICKS),
+            (DAY + 15_000, false)
+        );
         // Set right again: the run is back on the time of day.
         line.take(after(&line, DAY + 10_000));
-        assert_eq!(steady.at(&line, 16_000 * MANUAL_TICKS), (DAY + 16_000, false));
+        assert_eq!(
+            steady.at(&line, 16_000 * MANUAL_TICKS),
+            (DAY + 16_000, false)
+        );
         assert_eq!(steady.ahead, 0);
     }
 
@@ -239,7 +248,10 @@ mod tests {
         let mut steady = Steady::new(&line);
         steady.at(&line, 1000 * MANUAL_TICKS);
         line.take(after(&line, 3 * DAY));
-        assert_eq!(steady.at(&line, 2000 * MANUAL_TICKS), (3 * DAY + 2000, false));
+        assert_eq!(
+            steady.at(&line, 2000 * MANUAL_TICKS),
+            (3 * DAY + 2000, false)
+        );
     }
 
     #[test]

@@ -20,10 +20,14 @@ const MAX_NAMED: usize = 1000;
 /// Records in, batches out.
 pub(crate) struct Engine {
     resolver: Resolver,
+    tail: Tail,
+}
+
+/// What comes after the records have become events.
+struct Tail {
     chain: Chain,
     ledger: Ledger,
     batch_events: usize,
-    items: Vec<Item>,
     events: Vec<TraceEvent>,
     ended: Vec<RunEnd>,
     handled: Handled,
@@ -43,17 +47,18 @@ impl Engine {
         };
         Self {
             resolver: Resolver::new(emitter, limits, line),
-            chain,
-            ledger: Ledger::new(settings.max_open),
-            batch_events: settings.batch_events,
-            items: Vec::new(),
-            events: Vec::new(),
-            ended: Vec::new(),
-            handled: Handled::default(),
-            truncated: Vec::new(),
-            chain_in: 0,
-            chain_out: 0,
-            panics: 0,
+            tail: Tail {
+                chain,
+                ledger: Ledger::new(settings.max_open),
+                batch_events: settings.batch_events,
+                events: Vec::new(),
+                ended: Vec::new(),
+                handled: Handled::default(),
+                truncated: Vec::new(),
+                chain_in: 0,
+                chain_out: 0,
+                panics: 0,
+            },
         }
     }
 
@@ -97,31 +102,43 @@ impl Engine {
 
     /// Takes what was closed because its run ended first.
     pub(crate) fn take_truncated(&mut self) -> Vec<Truncated> {
-        std::mem::take(&mut self.truncated)
+        std::mem::take(&mut self.tail.truncated)
     }
 
     /// Hands out what came since the last call, in batches of at most as many events as set; returns
     /// what became of the rest.
     pub(crate) fn take(&mut self, mut hand_out: impl FnMut(Batch)) -> Handled {
-        let mut items = std::mem::take(&mut self.items);
-        self.resolver.take(&mut items);
-        for item in items.drain(..) {
-            self.step(item);
-            if self.events.len() >= self.batch_events {
-                hand_out(self.cut());
+        let Self { resolver, tail } = self;
+        resolver.take(|item| {
+            tail.step(item);
+            if tail.events.len() >= tail.batch_events {
+                hand_out(tail.cut());
             }
+        });
+        if !tail.events.is_empty() || !tail.ended.is_empty() {
+            hand_out(tail.cut());
         }
-        self.items = items;
-        if !self.events.is_empty() || !self.ended.is_empty() {
-            hand_out(self.cut());
-        }
-        let mut handled = std::mem::take(&mut self.handled);
-        handled.made += std::mem::take(&mut self.resolver.made);
-        handled.late += std::mem::take(&mut self.resolver.late);
-        handled.dropped.merge(&std::mem::take(&mut self.resolver.dropped));
+        let mut handled = std::mem::take(&mut tail.handled);
+        handled.made += std::mem::take(&mut resolver.made);
+        handled.late += std::mem::take(&mut resolver.late);
+        handled
+            .dropped
+            .merge(&std::mem::take(&mut resolver.dropped));
         handled
     }
 
+    /// Returns how often a processor panicked.
+    pub(crate) fn panics(&self) -> u64 {
+        self.tail.panics
+    }
+
+    /// Returns what processors did since the start.
+    pub(crate) fn processed(&self) -> Processed {
+        self.tail.processed()
+    }
+}
+
+impl Tail {
     fn step(&mut self, item: Item) {
         let (events, ledger, handled) = (&mut self.events, &mut self.ledger, &mut self.handled);
         let (chain, chain_out) = (&mut self.chain, &mut self.chain_out);
@@ -171,20 +188,14 @@ impl Engine {
         });
     }
 
-    /// Returns how often a processor panicked.
-    pub(crate) fn panics(&self) -> u64 {
-        self.panics
-    }
-
     /// Cuts a batch; events that a processor gave beyond the usual number stay together.
     fn cut(&mut self) -> Batch {
         let events = std::mem::take(&mut self.events);
-        self.events.reserve(events.len().min(self.batch_events));
+        self.events.reserve(events.len());
         Batch::new(events, std::mem::take(&mut self.ended))
     }
 
-    /// Returns what processors did since the start.
-    pub(crate) fn processed(&self) -> Processed {
+    fn processed(&self) -> Processed {
         let mut sum = Processed {
             held: self.chain.held(),
             ..Processed::default()

@@ -181,7 +181,8 @@ impl LaneThread {
             None => Outcome::gone(batch),
         };
         if let Some(Called::Returned(Err(error))) = &called {
-            self.diagnose.export_failed(&self.name, error, outcome.failed);
+            self.diagnose
+                .export_failed(&self.name, error, outcome.failed);
         }
         {
             let mut books = lock(&self.shared.books);
@@ -223,18 +224,18 @@ impl LaneThread {
         // Before the close: nothing is handed in any more, and the rest is counted.
         lock(&self.inner.queue).gone = true;
         let deadline = ticket.deadline();
-        let result = exporter.map(|exporter| {
-            catch_unwind(AssertUnwindSafe(|| exporter.close(deadline)))
-        });
+        let result =
+            exporter.map(|exporter| catch_unwind(AssertUnwindSafe(|| exporter.close(deadline))));
         let (state, problem) = match result {
             Some(Ok(Ok(()))) => (ExporterState::Closed, None),
             Some(Ok(Err(error))) => {
                 let message = message(&error);
                 (ExporterState::CloseFailed(message.clone()), Some(message))
             }
-            Some(Err(_)) | None => {
-                (ExporterState::Panicked, Some("exporter panicked".to_owned()))
-            }
+            Some(Err(_)) | None => (
+                ExporterState::Panicked,
+                Some("exporter panicked".to_owned()),
+            ),
         };
         lock(&self.shared.books).close_lane(self.index, state);
         ticket.done(self.index, problem);

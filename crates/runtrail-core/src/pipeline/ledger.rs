@@ -72,19 +72,29 @@ impl Ledger {
 
     /// Takes note of an event, or says why it must go no further.
     pub(crate) fn admit(&mut self, event: &TraceEvent) -> Result<(), DropCause> {
+        let is_end = match event.kind {
+            EventKind::OpStart | EventKind::GroupStart => false,
+            EventKind::OpEnd | EventKind::GroupEnd => true,
+            _ => return Ok(()),
+        };
         let run = match self.runs.get_mut(&event.request_id) {
             Some(run) => run,
+            None if is_end => return Err(DropCause::Unopened),
             None => self.runs.entry(event.request_id.detached()).or_default(),
         };
-        match event.kind {
-            EventKind::OpStart | EventKind::GroupStart => run.open(event, self.max_open),
-            EventKind::OpEnd | EventKind::GroupEnd => run.end(event),
-            _ => Ok(()),
+        if is_end {
+            run.end(event)
+        } else {
+            run.open(event, self.max_open)
         }
     }
 
     /// Closes what is open in a run that is over.
-    pub(crate) fn finish(&mut self, ended: &RunEnded, closers: &mut Vec<TraceEvent>) -> Vec<Truncated> {
+    pub(crate) fn finish(
+        &mut self,
+        ended: &RunEnded,
+        closers: &mut Vec<TraceEvent>,
+    ) -> Vec<Truncated> {
         let Some(run) = self.runs.remove(&ended.request_id) else {
             return Vec::new();
         };
@@ -119,7 +129,11 @@ impl RunLedger {
             } else {
                 kept(event.op_name.as_ref())
             },
-            ctx: if is_group { Ctx::default() } else { event.ctx.clone() },
+            ctx: if is_group {
+                Ctx::default()
+            } else {
+                event.ctx.clone()
+            },
             is_group,
         };
         self.opened += 1;
@@ -150,7 +164,9 @@ impl RunLedger {
                 self.latest(|open| open.is_group && open.name == name)
             }
             _ => self.latest(|open| {
-                !open.is_group && Some(&open.name) == event.op_name.as_ref() && open.ctx == event.ctx
+                !open.is_group
+                    && Some(&open.name) == event.op_name.as_ref()
+                    && open.ctx == event.ctx
             }),
         };
         let id = found.ok_or(DropCause::Unopened)?;
@@ -176,7 +192,9 @@ impl RunLedger {
 
     fn latest(&self, is_it: impl Fn(&Open) -> bool) -> Option<Key> {
         let found = self.open.iter().filter(|(_, open)| is_it(open));
-        found.max_by_key(|(_, open)| open.order).map(|(id, _)| id.clone())
+        found
+            .max_by_key(|(_, open)| open.order)
+            .map(|(id, _)| id.clone())
     }
 }
 
@@ -201,7 +219,11 @@ fn split_number(id: &str) -> Option<(&str, u64)> {
 fn canonical_number(text: &str) -> Option<u64> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
     let leads = text.len() > 1 && text.starts_with('0');
-    if plain && !leads { text.parse().ok() } else { None }
+    if plain && !leads {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// A name that is kept: one that is shared stays so, a slice of a large chunk is copied out of it.

@@ -40,10 +40,18 @@ impl Waiting {
     }
 }
 
-/// What an event costs in a queue: itself, and its own texts. What it shares is counted with it
-/// again, so the sum is on the safe side.
+/// What an event costs in a queue: itself, and its texts. What it shares with others is counted with
+/// each of them, so the sum is on the safe side.
 fn cost(event: &TraceEvent) -> usize {
-    size_of::<TraceEvent>() + event.text_bytes()
+    let op_name = event.op_name.as_ref().map_or(0, Text::len);
+    let extra = event.extra.as_ref().map_or(0, Text::len);
+    size_of::<TraceEvent>()
+        + event.event_id.len()
+        + event.request_id.len()
+        + event.payload.text().len()
+        + size_of_val(event.ctx.segments())
+        + op_name
+        + extra
 }
 
 /// Events of a run that one exporter misses, until its stream tells of them.
@@ -220,7 +228,10 @@ impl Queue {
                 .insert(event.request_id.detached(), Missing::new());
         }
         if let Some(missing) = self.missing.get_mut(&event.request_id) {
-            match missing.iter_mut().find(|(c, k, _)| (*c, *k) == (cause, kind)) {
+            match missing
+                .iter_mut()
+                .find(|(c, k, _)| (*c, *k) == (cause, kind))
+            {
                 Some((_, _, count)) => *count += 1,
                 None => missing.push((cause, kind, 1)),
             }
@@ -333,4 +344,3 @@ fn note(near: &TraceEvent, missing: &Missing) -> TraceEvent {
         extra: None,
     }
 }
-

@@ -101,16 +101,20 @@ impl ShutdownReport {
     /// Whether every event that was not filtered or sampled out by a processor was delivered to
     /// every exporter, and all of them ended well.
     pub fn is_complete(&self) -> bool {
-        let lost = self.stats.exporters.iter().any(|exporter| {
-            exporter.failed + exporter.in_flight + exporter.dropped.total() > 0
-        });
+        let lost =
+            self.stats.exporters.iter().any(|exporter| {
+                exporter.failed + exporter.in_flight + exporter.dropped.total() > 0
+            });
         let wanted = [
             super::DropCause::Filtered,
             super::DropCause::Duplicate,
             super::DropCause::Aggregated,
         ];
         let wanted: u64 = wanted.map(|c| self.stats.dropped.by_cause(c)).iter().sum();
-        let ended = self.outcomes.iter().all(|outcome| *outcome == Outcome::Done);
+        let ended = self
+            .outcomes
+            .iter()
+            .all(|outcome| *outcome == Outcome::Done);
         !lost && ended && self.stats.dropped.total() == wanted && self.left() == 0
     }
 }

@@ -105,6 +105,7 @@ pub(crate) struct Resolver {
     /// Runs by a number of their own; a run that was begun by several handles is one.
     runs: Map<usize, RunState>,
     handles: Map<u64, usize>,
+    last: Option<(u64, usize)>,
     by_id: Map<Text, usize>,
     next: usize,
     names: Map<Vec<u8>, Text>,
@@ -125,6 +126,7 @@ impl Resolver {
             line,
             runs: Map::default(),
             handles: Map::default(),
+            last: None,
             by_id: Map::default(),
             next: 0,
             names: Map::default(),
@@ -161,7 +163,7 @@ impl Resolver {
             _ => {}
         }
         let counted = usize::from(record.counted);
-        let Some(&number) = self.handles.get(&record.run) else {
+        let Some(number) = self.number_of(record.run) else {
             return self.dropped.add(DropCause::Closed, counted, 1);
         };
         if shed && !record.is_precious() {
@@ -190,6 +192,18 @@ impl Resolver {
             }
             Err(cause) => self.dropped.add(cause, counted, 1),
         }
+    }
+
+    /// The run of a handle. Most records are of the run of the one before them.
+    fn number_of(&mut self, handle: u64) -> Option<usize> {
+        if let Some((last, number)) = self.last
+            && last == handle
+        {
+            return Some(number);
+        }
+        let number = *self.handles.get(&handle)?;
+        self.last = Some((handle, number));
+        Some(number)
     }
 
     /// Takes note of events that were lost before they came here.
@@ -245,6 +259,7 @@ impl Resolver {
 
     /// Takes note that a handle is gone; with the last one the run is over.
     pub(crate) fn end_handle(&mut self, handle: u64, ticks: u64) {
+        self.last = None;
         let Some(number) = self.handles.remove(&handle) else {
             return;
         };
@@ -280,6 +295,7 @@ impl Resolver {
         let Some(mut run) = self.runs.remove(&number) else {
             return;
         };
+        self.last = None;
         self.by_id.remove(&run.request_id);
         self.made += run.tell(&mut self.buffer, &mut self.steps, &self.no_ctx);
         self.ended += 1;
@@ -308,20 +324,21 @@ impl Resolver {
             self.made += run.tell(&mut self.buffer, &mut self.steps, &self.no_ctx);
         }
         let nanos = event.timestamp.micros().saturating_mul(1000);
-        run.times.pass(nanos.saturating_add(i64::from(event.timestamp.nanos())));
+        run.times
+            .pass(nanos.saturating_add(i64::from(event.timestamp.nanos())));
         run.next_seq = run.next_seq.max(event.seq.saturating_add(1));
         self.steps.push(Step::Ready(Item::Event(*event)));
     }
 
     /// Takes what the records since the last call turned into.
-    pub(crate) fn take(&mut self, items: &mut Vec<Item>) {
+    pub(crate) fn take(&mut self, mut hand_on: impl FnMut(Item)) {
         let size = self.buffer.len();
         let buffer = std::mem::replace(&mut self.buffer, Vec::with_capacity(size));
         // Names and ids were text when they were recorded, and so is everything written beside
         // them; the check is what keeps this true for all that follows.
         let chunk = Text::from_utf8(buffer).unwrap_or_default();
         for step in self.steps.drain(..) {
-            items.push(match step {
+            hand_on(match step {
                 Step::Ready(item) => item,
                 Step::Pending(pending) => Item::Event(pending.into_event(&chunk)),
             });
@@ -371,37 +388,34 @@ impl Maker<'_> {
         if is_opener && self.run.open.len() >= self.limits.max_open {
             return Err(DropCause::OpenLimit);
         }
-        // The opener is there, or was dropped: a ring is emptied up to a time before any later one.
-        let belongs = !is_opener && record.key != 0;
-        let ends = matches!(record.kind, Kind::OpEnd | Kind::GroupEnd);
-        let opener = if ends {
-            self.run.open.remove(&record.key)
-        } else {
-            None
+        // What an event belongs to came before it, or was dropped, or has ended.
+        let owner = match record.kind {
+            Kind::OpStart | Kind::GroupStart => None,
+            Kind::OpEnd | Kind::GroupEnd => Some(
+                self.run
+                    .open
+                    .remove(&record.key)
+                    .ok_or(DropCause::Subtree)?,
+            ),
+            _ if record.key == 0 => None,
+            _ => {
+                let open = self.run.open.get(&record.key);
+                Some(open.ok_or(DropCause::Subtree)?.clone())
+            }
         };
-        if belongs && !ends && !self.run.open.contains_key(&record.key) {
-            return Err(DropCause::Subtree);
-        }
-        if ends && opener.is_none() {
-            return Err(DropCause::Subtree);
-        }
         let (nanos, late) = self.run.times.at(self.line, record.ticks);
         let seq = self.run.next_seq;
         self.run.next_seq += 1;
         let ctx = record.ctx.take();
-        let (op_name, ctx) = if is_opener {
-            self.open(&record, ctx, nanos, seq)
-        } else {
-            let open = opener.as_ref().or_else(|| self.run.open.get(&record.key));
-            open.map_or_else(
-                || (None, self.no_ctx.clone()),
-                |open| (open.op_name.clone(), open.ctx.clone()),
-            )
-        };
         let id_start = self.buffer.len();
         self.run.ids.push(self.buffer, seq);
         let id = id_start..self.buffer.len();
-        let (payload, slots) = self.payload(&record, opener.as_ref(), nanos);
+        let (payload, slots) = self.payload(&record, owner.as_ref(), nanos);
+        let (op_name, ctx) = match owner {
+            Some(open) => (open.op_name, open.ctx),
+            None if is_opener => self.open(&record, ctx, nanos, seq),
+            None => (None, self.no_ctx.clone()),
+        };
         let pending = Pending {
             request_id: self.run.request_id.clone(),
             kind: record.kind.event_kind().unwrap_or(EventKind::Annotation),
@@ -467,7 +481,6 @@ impl Maker<'_> {
         let mut value = |out: &mut Vec<u8>| push_value(&mut compact, out, too_large);
         let ids = self.run.ids;
         let open = &self.run.open;
-        let owner = opener.or_else(|| open.get(&record.key)).map(|open| open.seq);
         let mut object = Object::begin(self.buffer);
         let slot = match record.kind {
             Kind::OpStart => {
@@ -526,8 +539,8 @@ impl Maker<'_> {
             }
             Kind::MediaRef | Kind::Raw | Kind::RunStart | Kind::RunEnd => return object.end(),
         };
-        if let Some(seq) = owner {
-            object.field(slot, "opener_id", |out| push_id(out, ids, seq));
+        if let Some(opener) = opener {
+            object.field(slot, "opener_id", |out| push_id(out, ids, opener.seq));
         }
         object.end()
     }
@@ -541,7 +554,10 @@ fn push_value(compact: &mut Compact<'_>, out: &mut Vec<u8>, too_large: bool) {
     let before = out.len();
     if too_large {
         let bytes = compact.0.len();
-        push_quoted(out, format!("(payload of {bytes} bytes left out)").as_bytes());
+        push_quoted(
+            out,
+            format!("(payload of {bytes} bytes left out)").as_bytes(),
+        );
     } else if compact.value(out).is_none() {
         out.truncate(before);
         out.extend_from_slice(b"null");

@@ -34,9 +34,9 @@ impl Host {
         let runtime = match self {
             Self::None => return None,
             Self::CurrentThread => Builder::new_current_thread().build(),
-            Self::MultiThread(threads) => Builder::new_multi_thread()
-                .worker_threads(threads)
-                .build(),
+            Self::MultiThread(threads) => {
+                Builder::new_multi_thread().worker_threads(threads).build()
+            }
         };
         Some(runtime.unwrap())
     }

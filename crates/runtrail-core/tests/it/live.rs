@@ -86,7 +86,12 @@ fn a_run_arrives_as_it_was_recorded() {
     let (report, events) = live.end();
     assert!(report.is_complete(), "{report}");
     let lines: Vec<_> = events.iter().map(event_to_json).collect();
-    let id = lines[0].split('"').nth(3).unwrap().trim_end_matches("-0").to_owned();
+    let id = lines[0]
+        .split('"')
+        .nth(3)
+        .unwrap()
+        .trim_end_matches("-0")
+        .to_owned();
     assert_eq!(id.len(), 16);
     let text: Vec<_> = lines.iter().map(|line| line.replace(&id, "E")).collect();
     assert_eq!(
@@ -159,7 +164,9 @@ fn code_deep_inside_finds_the_op_it_is_in() {
         assert_eq!(tokio::join!(one, two), (3, 3));
     });
     let before = emit::outside_any_op();
-    emit::annotate("nowhere", || -> u32 { panic!("outside of any op nothing is evaluated") });
+    emit::annotate("nowhere", || -> u32 {
+        panic!("outside of any op nothing is evaluated")
+    });
     assert!(emit::outside_any_op() > before);
     {
         let _inside = outer.enter();
@@ -235,7 +242,9 @@ fn yields_are_thinned_out_but_counted() {
     drop(run);
     let (_, events) = live.end();
     let yields = events.iter().filter(|e| e.kind == EventKind::OpYield);
-    let texts: Vec<_> = yields.map(|e| e.payload.raw().get("idx").unwrap().text().to_owned()).collect();
+    let texts: Vec<_> = yields
+        .map(|e| e.payload.raw().get("idx").unwrap().text().to_owned())
+        .collect();
     assert_eq!(texts, ["0", "4", "8"]);
     let end = events.last().unwrap().payload.raw();
     assert_eq!(end.get("yield_count").unwrap().text(), "10");
@@ -270,15 +279,26 @@ fn what_is_open_at_the_end_is_closed_innermost_first() {
     live.tick();
     assert!(live.trail.flush(SECOND).is_complete());
     let (report, events) = live.end();
-    let names: Vec<_> = report.truncated.iter().map(|t| t.name.to_string()).collect();
+    let names: Vec<_> = report
+        .truncated
+        .iter()
+        .map(|t| t.name.to_string())
+        .collect();
     assert_eq!(names, ["third", "inner", "second", "outer", "first"]);
     assert_eq!(report.stats.truncated, 5);
     let closers: Vec<_> = events[5..].iter().map(event_to_json).collect();
-    assert!(closers.iter().all(|line| line.contains("\"status\":\"truncated\"")));
+    assert!(
+        closers
+            .iter()
+            .all(|line| line.contains("\"status\":\"truncated\""))
+    );
     assert_eq!(events.len(), 10);
     let mut sorted = events.clone();
     sorted.sort();
-    assert_eq!(sorted, events, "the order of the stream is the order of events");
+    assert_eq!(
+        sorted, events,
+        "the order of the stream is the order of events"
+    );
     assert_eq!(
         tree(&events),
         "\
@@ -337,7 +357,14 @@ fn events_of_the_engines_own_are_balanced_too() {
     let kinds: Vec<_> = events.iter().map(|e| e.kind.as_str()).collect();
     assert_eq!(
         kinds,
-        ["group_start", "op_start", "op_start", "op_end", "op_end", "group_end"]
+        [
+            "group_start",
+            "op_start",
+            "op_start",
+            "op_end",
+            "op_end",
+            "group_end"
+        ]
     );
     assert_eq!(events[4].op_name.as_deref(), Some("b"));
     assert_eq!(report.stats.dropped.by_cause(DropCause::Unopened), 2);

@@ -7,7 +7,7 @@ use crate::event::{Ctx, EventKind};
 use crate::text::Text;
 
 /// An op or a group that has begun and not ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Open {
     pub(super) seq: u64,
     pub(super) nanos: i64,
