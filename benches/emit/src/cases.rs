@@ -8,7 +8,9 @@ mod trail;
 /// The string of 64 bytes that every record has; not known when this is compiled.
 pub(crate) fn long_text() -> String {
     let seed = std::env::args().count();
-    (0..64).map(|index| char::from(b'a' + ((index + seed) % 26) as u8)).collect()
+    (0..64)
+        .map(|index| char::from(b'a' + ((index + seed) % 26) as u8))
+        .collect()
 }
 
 pub(crate) trait Case {

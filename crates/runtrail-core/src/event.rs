@@ -262,14 +262,9 @@ impl TraceEvent {
 
     /// Returns the bytes of text that this event refers to.
     pub fn text_bytes(&self) -> usize {
-        let op_name = self.op_name.as_ref().map_or(0, |name| name.len());
-        let extra = self.extra.as_ref().map_or(0, |extra| extra.len());
-        let ctx: usize = self
-            .ctx
-            .segments()
-            .iter()
-            .map(|segment| segment.len())
-            .sum();
+        let op_name = self.op_name.as_ref().map_or(0, Text::len);
+        let extra = self.extra.as_ref().map_or(0, Text::len);
+        let ctx: usize = self.ctx.segments().iter().map(Text::len).sum();
         self.event_id.len()
             + self.request_id.len()
             + op_name

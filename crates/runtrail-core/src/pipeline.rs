@@ -224,8 +224,8 @@ impl Running {
         for (exporter, lane) in queues {
             exporter.waiting_bytes = lane.waiting_bytes();
         }
-        let queued: u64 = stats.exporters.iter().map(|e| e.waiting_bytes).sum();
-        stats.waiting_bytes = self.shared.ring_bytes() as u64 + queued;
+        let waiting: u64 = stats.exporters.iter().map(|e| e.waiting_bytes).sum();
+        stats.waiting_bytes = self.shared.ring_bytes() as u64 + waiting;
         stats
     }
 

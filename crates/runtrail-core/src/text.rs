@@ -177,7 +177,7 @@ impl Text {
     }
 
     /// Whether both are the same slice of the same chunk, which needs no look at the text.
-    fn same_slice(&self, other: &Self) -> bool {
+    pub(crate) fn same_slice(&self, other: &Self) -> bool {
         self.start == other.start && self.end == other.end && Arc::ptr_eq(&self.chunk, &other.chunk)
     }
 }

@@ -72,7 +72,11 @@ impl Case for Spans {
 
     fn finish(&mut self) -> Option<u64> {
         fastrace::flush();
-        Some(self.spans.load(Ordering::Relaxed).saturating_sub(self.roots))
+        Some(
+            self.spans
+                .load(Ordering::Relaxed)
+                .saturating_sub(self.roots),
+        )
     }
 }
 

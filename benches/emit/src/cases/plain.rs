@@ -99,7 +99,10 @@ impl Case for MutexVec {
     fn burst(&mut self, records: u64) {
         for attempt in 0..records {
             let payload = BTreeMap::from([
-                ("prompt".to_owned(), Value::from(black_box(self.text.as_str()))),
+                (
+                    "prompt".to_owned(),
+                    Value::from(black_box(self.text.as_str())),
+                ),
                 ("attempt".to_owned(), Value::from(attempt)),
                 ("cache".to_owned(), Value::from("miss")),
             ]);
@@ -117,6 +120,8 @@ impl Case for MutexVec {
     fn finish(&mut self) -> Option<u64> {
         self.queue.events.lock().expect("lock").1 = true;
         self.queue.wake.notify_one();
-        self.consumer.take().and_then(|consumer| consumer.join().ok())
+        self.consumer
+            .take()
+            .and_then(|consumer| consumer.join().ok())
     }
 }

@@ -30,7 +30,10 @@ impl Exporter for Nothing {
 }
 
 pub(crate) fn on() -> Pipeline {
-    Pipeline::builder().exporter(Nothing).start().expect("start")
+    Pipeline::builder()
+        .exporter(Nothing)
+        .start()
+        .expect("start")
 }
 
 pub(crate) fn off() -> Pipeline {
@@ -52,7 +55,11 @@ struct Attributes<'a> {
 fn finish(trail: &Pipeline) -> Option<u64> {
     let report = trail.shutdown(Duration::from_secs(20));
     assert_eq!(report.stats.imbalance(), 0);
-    report.stats.exporters.first().map(|exporter| exporter.delivered)
+    report
+        .stats
+        .exporters
+        .first()
+        .map(|exporter| exporter.delivered)
 }
 
 pub(crate) struct Ops {

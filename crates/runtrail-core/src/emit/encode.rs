@@ -160,7 +160,18 @@ impl Draft {
 
     #[inline]
     fn str(&mut self, text: &str) {
-        if let Ok(short) = u8::try_from(text.len()) {
+        let room = self
+            .record
+            .inline
+            .get_mut(self.len..self.len + 2 + text.len());
+        // One look at the room for tag, length and text: most of a payload is strings.
+        if let Some([tag, length, room @ ..]) = room {
+            *tag = tag::STR;
+            // The whole buffer is shorter than what one byte can say.
+            *length = text.len() as u8;
+            room.copy_from_slice(text.as_bytes());
+            self.len += 2 + text.len();
+        } else if let Ok(short) = u8::try_from(text.len()) {
             self.put(&[tag::STR, short]);
             self.put(text.as_bytes());
         } else {

@@ -161,32 +161,35 @@ pub(crate) fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
 }
 
-fn needs_escape(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+/// Whether any byte needs an escape, without a branch for each: nearly none does.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "the branches are what keeps this from being done in blocks"
+)]
+fn any_needs_escape(bytes: &[u8]) -> bool {
+    bytes.iter().fold(false, |any, byte| {
+        any | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\')
+    })
 }
 
 /// Appends UTF-8 as the inside of a JSON string.
 pub(crate) fn push_escaped(out: &mut Vec<u8>, mut text: &[u8]) {
-    // Looked at in blocks without a branch for each byte: nearly no block needs an escape.
     const BLOCK: usize = 32;
     while let Some((block, rest)) = text.split_first_chunk::<BLOCK>() {
-        if block
-            .iter()
-            .fold(false, |any, byte| any | needs_escape(*byte))
-        {
-            block.iter().for_each(|byte| push_byte(out, *byte));
-        } else {
-            out.extend_from_slice(block);
-        }
+        push_block(out, block);
         text = rest;
     }
-    if text
-        .iter()
-        .fold(false, |any, byte| any | needs_escape(*byte))
-    {
-        text.iter().for_each(|byte| push_byte(out, *byte));
+    push_block(out, text);
+}
+
+#[inline]
+fn push_block(out: &mut Vec<u8>, block: &[u8]) {
+    if any_needs_escape(block) {
+        for byte in block {
+            push_byte(out, *byte);
+        }
     } else {
-        out.extend_from_slice(text);
+        out.extend_from_slice(block);
     }
 }
 

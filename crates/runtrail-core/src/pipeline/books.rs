@@ -188,12 +188,12 @@ impl Books {
         })
     }
 
-    pub(crate) fn handle(&mut self, handled: &Handled, processed: Processed) {
+    pub(crate) fn handle(&mut self, handled: &Handled, processed: &Processed) {
         self.handled.made += handled.made;
         self.handled.late += handled.late;
         self.handled.truncated += handled.truncated;
         self.handled.dropped.merge(&handled.dropped);
-        self.processed = processed;
+        self.processed = *processed;
     }
 
     /// Returns everything as of this moment.

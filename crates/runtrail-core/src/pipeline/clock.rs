@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn a_count_before_the_anchor_is_a_time_before_it() {
         let (mut line, hand) = line();
-        hand.advance(Duration::from_nanos(5000));
+        hand.advance(Duration::from_micros(5));
         line.take(line.clock.anchor());
         assert_eq!(line.nanos(2000 * MANUAL_TICKS), DAY + 2000);
         assert_eq!(line.nanos(9000 * MANUAL_TICKS), DAY + 9000);
@@ -223,7 +223,7 @@ mod tests {
         let (mut line, hand) = line();
         let mut steady = Steady::new(&line);
         assert_eq!(steady.at(&line, 1000 * MANUAL_TICKS), (DAY + 1000, false));
-        hand.advance(Duration::from_nanos(10_000));
+        hand.advance(Duration::from_micros(10));
         line.take(after(&line, 0));
         assert_eq!(
             steady.at(&line, 12_000 * MANUAL_TICKS),

@@ -62,7 +62,7 @@ impl Diagnose {
         }
     }
 
-    pub(crate) fn panicked(&self, exporter: &str) {
+    pub(crate) fn panicked(exporter: &str) {
         tracing::error!(target: "runtrail", exporter, "exporter panicked and gets nothing more");
     }
 }

@@ -1,6 +1,7 @@
 //! What the worker does, without its thread: records in, batches out, and the counts of both.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::books::{Handled, Loss, Processed};
 use super::cause::DropCause;
@@ -41,9 +42,9 @@ struct Tail {
 impl Engine {
     pub(crate) fn new(emitter: u64, settings: &Settings, chain: Chain, line: Timeline) -> Self {
         let limits = Limits {
-            max_open: settings.max_open,
-            max_runs: settings.max_runs,
-            max_payload_bytes: settings.max_payload_bytes,
+            open: settings.max_open,
+            runs: settings.max_runs,
+            payload_bytes: settings.max_payload_bytes,
         };
         Self {
             resolver: Resolver::new(emitter, limits, line),
@@ -190,8 +191,8 @@ impl Tail {
 
     /// Cuts a batch; events that a processor gave beyond the usual number stay together.
     fn cut(&mut self) -> Batch {
-        let events = std::mem::take(&mut self.events);
-        self.events.reserve(events.len());
+        // The list keeps its memory, and the batch gets exactly what it needs.
+        let events: Arc<[TraceEvent]> = self.events.drain(..).collect();
         Batch::new(events, std::mem::take(&mut self.ended))
     }
 

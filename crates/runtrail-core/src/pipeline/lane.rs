@@ -243,7 +243,7 @@ impl LaneThread {
 
     /// Gives up an exporter that panicked: its state is unknown, so it is not called again.
     fn bury(&mut self, exporter: &mut Option<Box<dyn Exporter>>) {
-        self.diagnose.panicked(&self.name);
+        Diagnose::panicked(&self.name);
         lock(&self.inner.queue).gone = true;
         lock(&self.shared.books).close_lane(self.index, ExporterState::Panicked);
         let dead = exporter.take();

@@ -4,10 +4,12 @@
 //! buffer, which becomes the chunk that a whole batch of events shares.
 
 mod run;
+mod shares;
 
 use std::ops::Range;
 
 use run::{Open, RunState};
+use shares::Shares;
 
 use super::books::Loss;
 use super::cause::{DropCause, Dropped, kind_name};
@@ -47,9 +49,9 @@ pub(crate) struct RunEnded {
 
 /// An event whose texts still stand in the buffer.
 struct Pending {
-    request_id: Text,
+    request_id: Range<usize>,
     kind: EventKind,
-    op_name: Option<Text>,
+    op_name: Option<Range<usize>>,
     ctx: Ctx,
     nanos: i64,
     seq: u64,
@@ -89,12 +91,12 @@ impl IdPrefix {
     }
 }
 
-/// What a resolver may hold.
+/// What a resolver may hold at most.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    pub(crate) max_open: usize,
-    pub(crate) max_runs: usize,
-    pub(crate) max_payload_bytes: usize,
+    pub(crate) open: usize,
+    pub(crate) runs: usize,
+    pub(crate) payload_bytes: usize,
 }
 
 /// Turns records into events.
@@ -110,6 +112,7 @@ pub(crate) struct Resolver {
     next: usize,
     names: Map<Vec<u8>, Text>,
     no_ctx: Ctx,
+    shares: Shares,
     buffer: Vec<u8>,
     steps: Vec<Step>,
     pub(crate) dropped: Dropped,
@@ -131,6 +134,7 @@ impl Resolver {
             next: 0,
             names: Map::default(),
             no_ctx: Ctx::default(),
+            shares: Shares::default(),
             buffer: Vec::new(),
             steps: Vec::new(),
             dropped: Dropped::default(),
@@ -175,9 +179,15 @@ impl Resolver {
             return self.dropped.add(DropCause::OpenLimit, counted, 1);
         };
         if run.has_notes() {
-            self.made += run.tell(&mut self.buffer, &mut self.steps, &self.no_ctx);
+            self.made += run.tell(
+                &mut self.buffer,
+                &mut self.steps,
+                &mut self.shares,
+                &self.no_ctx,
+            );
         }
         let mut maker = Maker {
+            shares: &mut self.shares,
             run,
             line: &self.line,
             names: &mut self.names,
@@ -225,7 +235,7 @@ impl Resolver {
 
     fn begin_run(&mut self, record: &Record) {
         let name = Compact(record.bytes()).name().unwrap_or_default();
-        let request_id = self.text_of(name);
+        let request_id = Text::new(String::from_utf8_lossy(name));
         let number = self.run_of(&request_id).unwrap_or(OVER_LIMIT);
         self.handles.insert(record.run, number);
         if let Some(run) = self.runs.get_mut(&number) {
@@ -234,16 +244,12 @@ impl Resolver {
         }
     }
 
-    fn text_of(&self, bytes: &[u8]) -> Text {
-        Text::new(String::from_utf8_lossy(bytes))
-    }
-
     /// The open run of an id, begun where there is none; none beyond the limit.
     fn run_of(&mut self, request_id: &Text) -> Option<usize> {
         if let Some(number) = self.by_id.get(request_id) {
             return Some(*number);
         }
-        if self.runs.len() >= self.limits.max_runs {
+        if self.runs.len() >= self.limits.runs {
             return None;
         }
         let number = self.next;
@@ -297,7 +303,12 @@ impl Resolver {
         };
         self.last = None;
         self.by_id.remove(&run.request_id);
-        self.made += run.tell(&mut self.buffer, &mut self.steps, &self.no_ctx);
+        self.made += run.tell(
+            &mut self.buffer,
+            &mut self.steps,
+            &mut self.shares,
+            &self.no_ctx,
+        );
         self.ended += 1;
         self.steps.push(Step::Ready(Item::RunEnded(RunEnded {
             nanos: run.times.last().unwrap_or_default(),
@@ -321,7 +332,12 @@ impl Resolver {
             return;
         };
         if run.has_notes() {
-            self.made += run.tell(&mut self.buffer, &mut self.steps, &self.no_ctx);
+            self.made += run.tell(
+                &mut self.buffer,
+                &mut self.steps,
+                &mut self.shares,
+                &self.no_ctx,
+            );
         }
         let nanos = event.timestamp.micros().saturating_mul(1000);
         run.times
@@ -337,6 +353,7 @@ impl Resolver {
         // Names and ids were text when they were recorded, and so is everything written beside
         // them; the check is what keeps this true for all that follows.
         let chunk = Text::from_utf8(buffer).unwrap_or_default();
+        self.shares.clear();
         for step in self.steps.drain(..) {
             hand_on(match step {
                 Step::Ready(item) => item,
@@ -360,9 +377,9 @@ impl Pending {
         let payload = chunk.part((self.payload.start, self.payload.end));
         TraceEvent {
             event_id: chunk.part((self.id.start, self.id.end)),
-            request_id: self.request_id,
+            request_id: chunk.part((self.request_id.start, self.request_id.end)),
             kind: self.kind,
-            op_name: self.op_name,
+            op_name: self.op_name.map(|name| chunk.part((name.start, name.end))),
             ctx: self.ctx,
             timestamp: timestamp(self.nanos),
             seq: self.seq,
@@ -372,8 +389,18 @@ impl Pending {
     }
 }
 
+/// What an event belongs to.
+struct Owner {
+    seq: u64,
+    nanos: i64,
+    group: Option<Text>,
+    op_name: Option<Range<usize>>,
+    ctx: Ctx,
+}
+
 /// Makes one event.
 struct Maker<'a> {
+    shares: &'a mut Shares,
     run: &'a mut RunState,
     line: &'a Timeline,
     names: &'a mut Map<Vec<u8>, Text>,
@@ -385,39 +412,26 @@ struct Maker<'a> {
 impl Maker<'_> {
     fn make(&mut self, mut record: Record) -> Result<(Pending, bool), DropCause> {
         let is_opener = matches!(record.kind, Kind::OpStart | Kind::GroupStart);
-        if is_opener && self.run.open.len() >= self.limits.max_open {
+        if is_opener && self.run.open.len() >= self.limits.open {
             return Err(DropCause::OpenLimit);
         }
-        // What an event belongs to came before it, or was dropped, or has ended.
-        let owner = match record.kind {
-            Kind::OpStart | Kind::GroupStart => None,
-            Kind::OpEnd | Kind::GroupEnd => Some(
-                self.run
-                    .open
-                    .remove(&record.key)
-                    .ok_or(DropCause::Subtree)?,
-            ),
-            _ if record.key == 0 => None,
-            _ => {
-                let open = self.run.open.get(&record.key);
-                Some(open.ok_or(DropCause::Subtree)?.clone())
-            }
-        };
+        let owner = self.owner(&record)?;
         let (nanos, late) = self.run.times.at(self.line, record.ticks);
         let seq = self.run.next_seq;
         self.run.next_seq += 1;
         let ctx = record.ctx.take();
-        let id_start = self.buffer.len();
+        let request_id = self.shares.text(&self.run.request_id, self.buffer);
+        let start = self.buffer.len();
         self.run.ids.push(self.buffer, seq);
-        let id = id_start..self.buffer.len();
+        let id = start..self.buffer.len();
         let (payload, slots) = self.payload(&record, owner.as_ref(), nanos);
         let (op_name, ctx) = match owner {
-            Some(open) => (open.op_name, open.ctx),
+            Some(owner) => (owner.op_name, owner.ctx),
             None if is_opener => self.open(&record, ctx, nanos, seq),
-            None => (None, self.no_ctx.clone()),
+            None => (None, self.shares.path(self.no_ctx)),
         };
         let pending = Pending {
-            request_id: self.run.request_id.clone(),
+            request_id,
             kind: record.kind.event_kind().unwrap_or(EventKind::Annotation),
             op_name,
             ctx,
@@ -430,13 +444,39 @@ impl Maker<'_> {
         Ok((pending, late))
     }
 
+    /// What an event belongs to, which came before it; an error where that was dropped or has ended.
+    fn owner(&mut self, record: &Record) -> Result<Option<Owner>, DropCause> {
+        let ended;
+        let (open, group) = match record.kind {
+            Kind::OpStart | Kind::GroupStart => return Ok(None),
+            Kind::OpEnd | Kind::GroupEnd => {
+                let open = self.run.open.remove(&record.key);
+                ended = open.ok_or(DropCause::Subtree)?;
+                (&ended, ended.group.clone())
+            }
+            _ if record.key == 0 => return Ok(None),
+            _ => {
+                let open = self.run.open.get(&record.key);
+                (open.ok_or(DropCause::Subtree)?, None)
+            }
+        };
+        let name = open.op_name.as_ref();
+        Ok(Some(Owner {
+            seq: open.seq,
+            nanos: open.nanos,
+            group,
+            op_name: name.map(|name| self.shares.text(name, self.buffer)),
+            ctx: self.shares.path(&open.ctx),
+        }))
+    }
+
     fn open(
         &mut self,
         record: &Record,
         ctx: Option<Ctx>,
         nanos: i64,
         seq: u64,
-    ) -> (Option<Text>, Ctx) {
+    ) -> (Option<Range<usize>>, Ctx) {
         let name = Compact(record.bytes()).name().unwrap_or_default();
         let is_op = record.kind == Kind::OpStart;
         let name = self.shared_name(name);
@@ -444,16 +484,24 @@ impl Maker<'_> {
         let ctx = ctx
             .or_else(|| parent.map(|parent| parent.ctx.clone()))
             .unwrap_or_else(|| self.no_ctx.clone());
-        let op_name = is_op.then(|| name.clone());
+        let copies = (
+            is_op.then(|| self.shares.text(&name, self.buffer)),
+            self.shares.path(&ctx),
+        );
+        let (op_name, group) = if is_op {
+            (Some(name), None)
+        } else {
+            (None, Some(name))
+        };
         let open = Open {
             seq,
             nanos,
-            op_name: op_name.clone(),
-            group: (!is_op).then_some(name),
-            ctx: ctx.clone(),
+            op_name,
+            group,
+            ctx,
         };
         self.run.open.insert(record.key, open);
-        (op_name, ctx)
+        copies
     }
 
     fn shared_name(&mut self, name: &[u8]) -> Text {
@@ -473,11 +521,11 @@ impl Maker<'_> {
     fn payload(
         &mut self,
         record: &Record,
-        opener: Option<&Open>,
+        opener: Option<&Owner>,
         nanos: i64,
     ) -> (Range<usize>, Slots) {
         let mut compact = Compact(record.bytes());
-        let too_large = compact.0.len() > self.limits.max_payload_bytes;
+        let too_large = compact.0.len() > self.limits.payload_bytes;
         let mut value = |out: &mut Vec<u8>| push_value(&mut compact, out, too_large);
         let ids = self.run.ids;
         let open = &self.run.open;
@@ -537,7 +585,7 @@ impl Maker<'_> {
                 push_usage(&mut object, &mut compact);
                 5
             }
-            Kind::MediaRef | Kind::Raw | Kind::RunStart | Kind::RunEnd => return object.end(),
+            Kind::Raw | Kind::RunStart | Kind::RunEnd => return object.end(),
         };
         if let Some(opener) = opener {
             object.field(slot, "opener_id", |out| push_id(out, ids, opener.seq));

@@ -55,7 +55,8 @@ impl Default for Settings {
             max_bytes: 64 << 20,
             max_payload_bytes: 1 << 20,
             overflow: Overflow::DropNewest,
-            batch_events: 1024,
+            // Fewer cost more for each, more take memory that the allocator fetches anew each time.
+            batch_events: 256,
             queue_events: 65_536,
             tick: Duration::from_millis(5),
             max_open: 1 << 20,

@@ -17,10 +17,11 @@ use super::shared::{CLOSED, Request, RingEnd, SLOT, Shared, lock};
 use super::ticket::Ticket;
 use crate::text::Text;
 
-/// Records taken before they are handed on, so that a flood is worked off in even pieces.
-const SCAN_RECORDS: usize = 4096;
 /// Bytes of text taken before they are handed on; a batch's events share one chunk of this size.
-const SCAN_BYTES: usize = 1 << 20;
+///
+/// Pieces are small because memory of 128 KiB and more is fetched from the system and given back
+/// each time, which costs more than everything else that is done with an event.
+const SCAN_BYTES: usize = 96 << 10;
 /// Ticks without traffic after which the worker sleeps until it is woken.
 const QUIET_TICKS: u32 = 20;
 /// The longest that an event waits whose wake was missed; see [`Shared::sleep`].
@@ -98,7 +99,7 @@ impl Worker {
             // was recorded later.
             let now = self.shared.clock.ticks();
             let requests = self.take_control();
-            let scan = self.take_until(now, SCAN_RECORDS);
+            let scan = self.take_until(now, self.shared.settings.batch_events);
             self.hand_on(scan.complete);
             for request in requests {
                 match request {
@@ -241,7 +242,7 @@ impl Worker {
         for ring in self.rings.iter_mut().filter(|ring| ring.events > 0) {
             books.take(&ring.end.counters, std::mem::take(&mut ring.events));
         }
-        books.handle(&handled, processed);
+        books.handle(&handled, &processed);
         books.runs_open = self.engine.open_runs();
         books.runs_ended = self.engine.ended_runs();
         for waiting in self.batches.drain(..) {
@@ -270,10 +271,10 @@ impl Worker {
         };
         while !reached(&self.rings) {
             let now = self.shared.clock.ticks();
-            let scan = self.take_until(now, SCAN_RECORDS);
+            let scan = self.take_until(now, self.shared.settings.batch_events);
             let scan = if scan.records == 0 {
                 // Recorded by a clock that is ahead of this thread's.
-                self.take_until(u64::MAX, SCAN_RECORDS)
+                self.take_until(u64::MAX, self.shared.settings.batch_events)
             } else {
                 scan
             };

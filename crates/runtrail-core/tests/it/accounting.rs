@@ -8,10 +8,12 @@ use std::time::Duration;
 use runtrail_core::emit::{LlmUsage, Run};
 use runtrail_core::event::{Ctx, EventKind, TraceEvent};
 use runtrail_core::export::{ExportErrorKind, Rejection};
+use runtrail_core::json::RawJson;
 use runtrail_core::pipeline::{
     Builder, DropCause, Overflow, Pipeline, Settings, ShutdownReport, Stats,
 };
 use runtrail_core::process::{Discard, Output, Processor};
+use runtrail_core::span::Anomalies;
 use runtrail_core::text::Text;
 use runtrail_testkit::capture::{Capture, CaptureHandle};
 use runtrail_testkit::fold::fold_runs;
@@ -43,7 +45,7 @@ fn told(events: &[TraceEvent]) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for event in events {
         let raw = event.payload.raw();
-        if raw.get("key").and_then(|key| key.as_str()).as_deref() == Some("runtrail.lost") {
+        if raw.get("key").and_then(RawJson::as_str).as_deref() == Some("runtrail.lost") {
             for (cause, count) in raw.get("value").unwrap().as_object().unwrap() {
                 *sums.entry(cause.into_owned()).or_default() += count.as_i64().unwrap() as u64;
             }
@@ -57,7 +59,7 @@ fn assert_whole(events: &[TraceEvent]) {
     for run in fold_runs(events) {
         let summary = run.summary;
         assert_eq!(summary.truncated_ops + summary.truncated_groups, 0);
-        assert_eq!(summary.anomalies, Default::default());
+        assert_eq!(summary.anomalies, Anomalies::default());
     }
 }
 

@@ -124,11 +124,11 @@ fn every_payload_reads_as_the_text_does() {
     let (_, events) = live.end();
     let mut reader = WireReader::default();
     for event in &events {
-        let line = event_to_json(event);
-        let read = reader.read(&line.as_str().into()).unwrap();
-        assert!(read.is_repeat_of(event), "{line}");
+        let text = event_to_json(event);
+        let read = reader.read(&text.as_str().into()).unwrap();
+        assert!(read.is_repeat_of(event), "{text}");
         // The fields were noted while they were written, and the reader found the same.
-        assert_eq!(read.payload.slots(), event.payload.slots(), "{line}");
+        assert_eq!(read.payload.slots(), event.payload.slots(), "{text}");
     }
     assert_eq!(events.len(), 5);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runtrail_core::event::Ctx;
-use runtrail_core::pipeline::{Pipeline, Settings};
+use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
 use runtrail_testkit::trouble::{Gate, Trouble, Troubled};
 
 /// Bytes of memory that this process holds, by the kernel's count.
@@ -22,6 +22,8 @@ fn a_stuck_exporter_takes_its_budget_and_no_more() {
     let builder = Pipeline::builder().settings(Settings {
         max_bytes: BUDGET,
         queue_events: usize::MAX / 8,
+        // So that it is the queue that is full, and not the rings.
+        overflow: Overflow::Block(Duration::from_secs(10)),
         ..Settings::default()
     });
     let troubled = Troubled(Trouble::Stuck(gate.clone()));
@@ -29,7 +31,7 @@ fn a_stuck_exporter_takes_its_budget_and_no_more() {
     let run = trail.run("r1");
     let text = "x".repeat(1000);
     let mut most = 0;
-    for _ in 0..60 {
+    for _ in 0..30 {
         for _ in 0..1000 {
             run.op("op", &Ctx::default(), || &text).end_ok(|| &text);
         }

@@ -8,6 +8,7 @@ use runtrail_core::emit::{Group, LlmUsage, Op};
 use runtrail_core::event::{Ctx, TraceEvent};
 use runtrail_core::export::Spans;
 use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
+use runtrail_core::span::Anomalies;
 use runtrail_core::wire::{WireReader, event_to_json};
 use runtrail_testkit::capture::{Capture, CaptureSpans};
 use runtrail_testkit::fold::fold_runs;
@@ -146,7 +147,7 @@ proptest! {
         let mut again = Vec::new();
         let mut truncated = 0;
         for run in fold_runs(&read) {
-            prop_assert_eq!(&run.summary.anomalies, &Default::default());
+            prop_assert_eq!(&run.summary.anomalies, &Anomalies::default());
             truncated += run.summary.truncated_ops + run.summary.truncated_groups;
             again.push(run.summary);
         }

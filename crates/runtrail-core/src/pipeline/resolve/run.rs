@@ -2,12 +2,13 @@
 
 use super::super::cause::DropCause;
 use super::super::clock::{Steady, Timeline};
+use super::shares::Shares;
 use super::{IdPrefix, Map, Pending, Step, push_losses};
 use crate::event::{Ctx, EventKind};
 use crate::text::Text;
 
 /// An op or a group that has begun and not ended.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Open {
     pub(super) seq: u64,
     pub(super) nanos: i64,
@@ -62,21 +63,23 @@ impl RunState {
         &mut self,
         buffer: &mut Vec<u8>,
         steps: &mut Vec<Step>,
+        shares: &mut Shares,
         no_ctx: &Ctx,
     ) -> u64 {
         if self.losses.is_empty() {
             return 0;
         }
         let losses = std::mem::take(&mut self.losses);
+        let request_id = shares.text(&self.request_id, buffer);
         let start = buffer.len();
         self.ids.push(buffer, self.next_seq);
         let id = start..buffer.len();
         let (payload, slots) = push_losses(buffer, &losses);
         steps.push(Step::Pending(Pending {
-            request_id: self.request_id.clone(),
+            request_id,
             kind: EventKind::Annotation,
             op_name: None,
-            ctx: no_ctx.clone(),
+            ctx: shares.path(no_ctx),
             nanos: self.times.last().unwrap_or_default(),
             seq: self.next_seq,
             id,
