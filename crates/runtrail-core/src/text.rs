@@ -75,14 +75,8 @@ impl Text {
 
     /// Returns the length in bytes, without a look at the chunk.
     #[inline]
-    pub fn len(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         (self.end - self.start) as usize
-    }
-
-    /// Whether there is no text.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.start == self.end
     }
 
     /// Returns a slice that shares this text's chunk, or empty text where the range is not one.

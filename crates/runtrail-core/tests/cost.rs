@@ -52,7 +52,10 @@ fn small_payloads_allocate_nothing_and_large_ones_once() {
     assert_eq!(allocations(|| whole(&small)), 0);
     assert_eq!(allocations(|| whole(&large)), 1);
     assert_eq!(allocations(|| drop(run.group("turn"))), 0);
-    assert_eq!(allocations(|| drop(op.yield_item(|| 1))), 0);
+    let item = || {
+        op.yield_item(|| 1);
+    };
+    assert_eq!(allocations(item), 0);
     op.end_ok(|| ());
     drop(run);
     let report = trail.shutdown(Duration::from_secs(20));

@@ -253,7 +253,7 @@ impl RunFold {
         }
         if let Some(value) = view.yielded.filter(|_| self.limits.content) {
             yields.last_value = self.held.keep(value, &mut record.content_dropped);
-            open.held += yields.last_value.as_ref().map_or(0, Text::len);
+            open.held += yields.last_value.as_ref().map_or(0, |kept| kept.len());
         }
     }
 
@@ -349,7 +349,7 @@ impl RunFold {
             self.held.keep_text(&text, &mut open.record.content_dropped)
         };
         let (handle, mime) = (keep(view.handle), keep(view.mime));
-        open.held += handle.as_ref().map_or(0, Text::len) + mime.as_ref().map_or(0, Text::len);
+        open.held += handle.as_ref().map_or(0, |t| t.len()) + mime.as_ref().map_or(0, |t| t.len());
         open.record.media.push(Media {
             handle,
             mime,

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::books::Books;
 use super::cause::{DropCause, Dropped};
 use super::diagnose::Diagnose;
-use super::queue::{Admitted, Queue, Waiting};
+use super::queue::{Admitted, Popped, Queue, Waiting};
 use super::settings::{Overflow, Settings};
 use super::shared::{Shared, lock};
 use super::stats::ExporterState;
@@ -122,7 +122,7 @@ struct LaneThread {
 }
 
 enum Order {
-    Export(Waiting),
+    Export(Box<Popped>),
     Flush(Vec<Arc<Ticket>>),
     Close(Arc<Ticket>),
 }
@@ -138,7 +138,7 @@ impl LaneThread {
         let mut exporter = Some(exporter);
         loop {
             match self.next_order() {
-                Order::Export(waiting) => self.export(&mut exporter, &waiting),
+                Order::Export(popped) => self.export(&mut exporter, &popped),
                 Order::Flush(tickets) => self.flush(&mut exporter, &tickets),
                 Order::Close(ticket) => {
                     self.close(exporter, &ticket);
@@ -151,8 +151,8 @@ impl LaneThread {
     fn next_order(&self) -> Order {
         let mut orders = lock(&self.inner.queue);
         loop {
-            if let Some(waiting) = orders.queue.pop() {
-                return Order::Export(waiting);
+            if let Some(popped) = orders.queue.pop() {
+                return Order::Export(Box::new(popped));
             }
             if !orders.flushes.is_empty() {
                 return Order::Flush(std::mem::take(&mut orders.flushes));
@@ -168,8 +168,8 @@ impl LaneThread {
         }
     }
 
-    fn export(&mut self, exporter: &mut Option<Box<dyn Exporter>>, waiting: &Waiting) {
-        let batch = &waiting.batch;
+    fn export(&mut self, exporter: &mut Option<Box<dyn Exporter>>, popped: &Popped) {
+        let (waiting, batch) = (&popped.waiting, &popped.batch);
         let called = call(exporter, |exporter| exporter.export(batch));
         let outcome = match &called {
             Some(Called::Returned(result)) => Outcome::of(batch, result.as_ref().err()),
@@ -188,11 +188,12 @@ impl LaneThread {
             let mut books = lock(&self.shared.books);
             if let Some(lane) = books.lanes.get_mut(self.index) {
                 let stats = &mut lane.stats;
-                stats.in_flight -= batch.events().len() as u64;
+                stats.in_flight -= waiting.events() as u64;
                 stats.delivered += outcome.delivered;
                 stats.failed += outcome.failed;
                 stats.unknown += outcome.unknown;
                 stats.dropped.merge(&outcome.dropped);
+                stats.dropped.merge(&popped.dropped);
             }
         }
         lock(&self.inner.queue)

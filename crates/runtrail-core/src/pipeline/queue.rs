@@ -43,12 +43,12 @@ impl Waiting {
 /// What an event costs in a queue: itself, and its texts. What it shares with others is counted with
 /// each of them, so the sum is on the safe side.
 fn cost(event: &TraceEvent) -> usize {
-    let op_name = event.op_name.as_ref().map_or(0, Text::len);
-    let extra = event.extra.as_ref().map_or(0, Text::len);
+    let op_name = event.op_name.as_ref().map_or(0, Text::size);
+    let extra = event.extra.as_ref().map_or(0, Text::size);
     size_of::<TraceEvent>()
-        + event.event_id.len()
-        + event.request_id.len()
-        + event.payload.text().len()
+        + event.event_id.size()
+        + event.request_id.size()
+        + event.payload.text().size()
         + size_of_val(event.ctx.segments())
         + op_name
         + extra
@@ -66,7 +66,10 @@ pub(crate) struct Queue {
     max_events: usize,
     max_bytes: usize,
     drops_oldest: bool,
+    /// Openers that were not let in.
     refused: HashSet<Text>,
+    /// Openers that gave way while what belongs to them may be waiting still.
+    evicted: HashSet<Text>,
     missing: HashMap<Text, Missing>,
 }
 
@@ -92,6 +95,7 @@ impl Queue {
             max_bytes,
             drops_oldest,
             refused: HashSet::new(),
+            evicted: HashSet::new(),
             missing: HashMap::new(),
         }
     }
@@ -101,8 +105,29 @@ impl Queue {
     }
 
     /// Takes the batch that has waited longest. Its room is free once [`Queue::done`] says so.
-    pub(crate) fn pop(&mut self) -> Option<Waiting> {
-        self.waiting.pop_front()
+    pub(crate) fn pop(&mut self) -> Option<Popped> {
+        let waiting = self.waiting.pop_front()?;
+        let mut dropped = Dropped::default();
+        let batch = if self.evicted.is_empty() {
+            waiting.batch.clone()
+        } else {
+            let rest = sift(&waiting.batch, |event| {
+                let absent = is_absent(&mut self.evicted, event);
+                if absent {
+                    if is_opener(event) {
+                        self.evicted.insert(event.event_id.detached());
+                    }
+                    dropped.event(DropCause::Subtree, event);
+                }
+                !absent
+            });
+            rest.batch
+        };
+        Some(Popped {
+            waiting,
+            batch,
+            dropped,
+        })
     }
 
     /// Frees the room of a batch that was taken and is done with.
@@ -172,7 +197,7 @@ impl Queue {
     fn pick(&mut self, event: &TraceEvent, picked: &mut Picked, admitted: &mut Admitted) {
         let bytes = cost(event);
         let (events, total) = (picked.events.len() + 1, picked.bytes + bytes);
-        let absent = self.is_absent(event);
+        let absent = is_absent(&mut self.refused, event);
         let has_room = if is_precious(event) {
             self.fits_precious(events, total)
         } else {
@@ -184,7 +209,10 @@ impl Queue {
             } else {
                 DropCause::QueueFull
             };
-            self.refuse(event, cause, admitted);
+            if is_opener(event) {
+                self.refused.insert(event.event_id.detached());
+            }
+            self.miss(event, cause, admitted);
             return;
         }
         if !self.missing.is_empty() && !is_precious(event) {
@@ -193,31 +221,8 @@ impl Queue {
         picked.push(event.clone(), bytes);
     }
 
-    /// Whether what an event belongs to is absent here.
-    fn is_absent(&mut self, event: &TraceEvent) -> bool {
-        if self.refused.is_empty() {
-            return false;
-        }
-        let view = event.view();
-        let parent = match view {
-            View::OpStart(view) => view.parent_id,
-            View::GroupStart(view) => view.parent_id,
-            _ => None,
-        };
-        let parent = parent.and_then(crate::json::RawJson::as_str);
-        let Some(id) = view.opener_id().or(parent) else {
-            return false;
-        };
-        if matches!(event.kind, EventKind::OpEnd | EventKind::GroupEnd) {
-            return self.refused.remove(&*id);
-        }
-        self.refused.contains(&*id)
-    }
-
-    fn refuse(&mut self, event: &TraceEvent, cause: DropCause, admitted: &mut Admitted) {
-        if matches!(event.kind, EventKind::OpStart | EventKind::GroupStart) {
-            self.refused.insert(event.event_id.detached());
-        }
+    /// Counts an event that is not handed on, and remembers it for the note.
+    fn miss(&mut self, event: &TraceEvent, cause: DropCause, admitted: &mut Admitted) {
         let kind = Kind::of(&event.kind);
         admitted.dropped.add(cause, kind, 1);
         if !self.missing.contains_key(&event.request_id) {
@@ -277,32 +282,81 @@ impl Queue {
         }
     }
 
-    /// What of a batch must stay when it gives way.
+    /// What of a batch must stay when it gives way: ends and usage of what was handed on.
     fn reduce(&mut self, batch: &Batch, admitted: &mut Admitted) -> Waiting {
-        let mut picked = Picked::default();
-        for (events, ended) in batch.stretches() {
-            for event in events {
-                let absent = self.is_absent(event);
-                if is_precious(event) && !absent {
-                    let bytes = cost(event);
-                    picked.push(event.clone(), bytes);
-                } else if absent {
-                    self.refuse(event, DropCause::Subtree, admitted);
-                } else {
-                    self.refuse(event, DropCause::QueueFull, admitted);
-                }
+        sift(batch, |event| {
+            let absent = is_absent(&mut self.evicted, event);
+            if is_precious(event) && !absent {
+                return true;
             }
-            if let Some(request_id) = ended {
-                picked.ended.push(RunEnd {
-                    request_id: request_id.clone(),
-                    after: picked.events.len(),
-                });
+            if is_opener(event) {
+                self.evicted.insert(event.event_id.detached());
+            }
+            let cause = if absent {
+                DropCause::Subtree
+            } else {
+                DropCause::QueueFull
+            };
+            self.miss(event, cause, admitted);
+            false
+        })
+    }
+}
+
+/// A batch on its way to the exporter.
+#[derive(Debug)]
+pub(crate) struct Popped {
+    /// As it waited.
+    pub(crate) waiting: Waiting,
+    /// What the exporter is handed: what belongs to an opener that gave way is left out.
+    pub(crate) batch: Batch,
+    pub(crate) dropped: Dropped,
+}
+
+fn is_opener(event: &TraceEvent) -> bool {
+    matches!(event.kind, EventKind::OpStart | EventKind::GroupStart)
+}
+
+/// Whether what an event belongs to is one of some openers; its end takes it off their list.
+fn is_absent(openers: &mut HashSet<Text>, event: &TraceEvent) -> bool {
+    if openers.is_empty() {
+        return false;
+    }
+    let view = event.view();
+    let parent = match view {
+        View::OpStart(view) => view.parent_id,
+        View::GroupStart(view) => view.parent_id,
+        _ => None,
+    };
+    let parent = parent.and_then(crate::json::RawJson::as_str);
+    let Some(id) = view.opener_id().or(parent) else {
+        return false;
+    };
+    if matches!(event.kind, EventKind::OpEnd | EventKind::GroupEnd) {
+        return openers.remove(&*id);
+    }
+    openers.contains(&*id)
+}
+
+/// Keeps some events of a batch, and all ends of runs.
+fn sift(batch: &Batch, mut keeps: impl FnMut(&TraceEvent) -> bool) -> Waiting {
+    let mut picked = Picked::default();
+    for (events, ended) in batch.stretches() {
+        for event in events {
+            if keeps(event) {
+                picked.push(event.clone(), cost(event));
             }
         }
-        Waiting {
-            bytes: picked.bytes + picked.ended.len() * size_of::<RunEnd>(),
-            batch: Batch::new(picked.events, picked.ended),
+        if let Some(request_id) = ended {
+            picked.ended.push(RunEnd {
+                request_id: request_id.clone(),
+                after: picked.events.len(),
+            });
         }
+    }
+    Waiting {
+        bytes: picked.bytes + picked.ended.len() * size_of::<RunEnd>(),
+        batch: Batch::new(picked.events, picked.ended),
     }
 }
 
@@ -344,3 +398,6 @@ fn note(near: &TraceEvent, missing: &Missing) -> TraceEvent {
         extra: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

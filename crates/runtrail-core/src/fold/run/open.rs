@@ -32,7 +32,7 @@ impl RunFold {
         let inputs = view.inputs.filter(|_| self.limits.content);
         record.inputs =
             inputs.and_then(|inputs| self.held.keep(inputs, &mut record.content_dropped));
-        let held = record.inputs.as_ref().map_or(0, Text::len);
+        let held = record.inputs.as_ref().map_or(0, |inputs| inputs.len());
         let index = self.open(record, &place, scope, Metadata::default(), held);
         self.scopes.get_mut(scope).open_ops.push(index);
         self.executions
