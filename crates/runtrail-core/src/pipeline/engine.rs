@@ -27,6 +27,8 @@ pub(crate) struct Engine {
 /// What comes after the records have become events.
 struct Tail {
     chain: Chain,
+    /// Whether there is no processor, so that events need not be carried past any.
+    direct: bool,
     ledger: Ledger,
     batch_events: usize,
     events: Vec<TraceEvent>,
@@ -46,9 +48,11 @@ impl Engine {
             runs: settings.max_runs,
             payload_bytes: settings.max_payload_bytes,
         };
+        let direct = chain.tallies().next().is_none();
         Self {
             resolver: Resolver::new(emitter, limits, line),
             tail: Tail {
+                direct,
                 chain,
                 ledger: Ledger::new(settings.max_open),
                 batch_events: settings.batch_events,
@@ -141,6 +145,17 @@ impl Engine {
 
 impl Tail {
     fn step(&mut self, item: Item) {
+        match item {
+            Item::Event(event) if self.direct => match self.ledger.admit(&event) {
+                Ok(()) => self.events.push(event),
+                Err(cause) => self.handled.dropped.event(cause, &event),
+            },
+            item => self.process(item),
+        }
+    }
+
+    /// Runs the processors.
+    fn process(&mut self, item: Item) {
         let (events, ledger, handled) = (&mut self.events, &mut self.ledger, &mut self.handled);
         let (chain, chain_out) = (&mut self.chain, &mut self.chain_out);
         let mut sink = |event: TraceEvent| {

@@ -15,7 +15,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 fn every_exporter_shows_the_same_truncated_ends() {
     let folder = tempfile::tempdir().unwrap();
     let (events, spans) = (Capture::default(), CaptureSpans::default());
-    let (arrived, folded) = (events.handle(), spans.handle());
+    let (arrived, closed) = (events.handle(), spans.handle());
     let trail = Pipeline::builder()
         .exporter(events)
         .span_exporter(spans)
@@ -40,15 +40,15 @@ fn every_exporter_shows_the_same_truncated_ends() {
         .map(|t| t.name.to_string())
         .collect();
     assert_eq!(named, ["third", "inner", "second", "outer", "first"]);
-    let closed: Vec<_> = folded
+    let labels: Vec<_> = closed
         .arrived()
         .spans
         .iter()
         .map(|span| span.label().to_string())
         .collect();
-    assert_eq!(closed, named);
+    assert_eq!(labels, named);
     let again = fold_runs(&arrived.arrived().events).remove(0);
-    assert_eq!(again.spans, folded.arrived().spans);
+    assert_eq!(again.spans, closed.arrived().spans);
     let file = fs::read_dir(folder.path()).unwrap().next().unwrap();
     let tree = fs::read_to_string(file.unwrap().path()).unwrap();
     // Once for each of the five, and once for the run.
