@@ -312,19 +312,14 @@ impl TraceEvent {
 
     /// Returns the bytes of text that this event refers to.
     pub fn text_bytes(&self) -> usize {
-        let op_name = self.op_name.as_ref().map_or(0, |name| name.len());
-        let extra = self.extra.as_ref().map_or(0, |extra| extra.len());
-        let ctx: usize = self
-            .ctx
-            .segments()
-            .iter()
-            .map(|segment| segment.len())
-            .sum();
-        self.event_id.len()
-            + self.request_id.len()
+        let op_name = self.op_name.as_ref().map_or(0, Text::size);
+        let extra = self.extra.as_ref().map_or(0, Text::size);
+        let ctx: usize = self.ctx.segments().iter().map(Text::size).sum();
+        self.event_id.size()
+            + self.request_id.size()
             + op_name
             + ctx
-            + self.payload.text().len()
+            + self.payload.text().size()
             + extra
     }
 }

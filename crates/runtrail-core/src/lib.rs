@@ -49,6 +49,7 @@
 //! whether trying again can help. What the fold cannot pair is in
 //! [`Anomalies`](span::Anomalies).
 
+pub mod emit;
 pub mod event;
 pub mod export;
 pub mod fold;
@@ -56,6 +57,7 @@ pub mod id;
 pub mod json;
 pub mod link;
 pub mod name;
+pub mod pipeline;
 pub mod printable;
 pub mod process;
 pub mod schema;

@@ -97,6 +97,12 @@ impl Text {
             .unwrap_or_default()
     }
 
+    /// Returns the length in bytes, without a look at the chunk.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
     /// Returns a slice that shares this text's chunk, or empty text where the range is not one.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let whole = self.as_str();

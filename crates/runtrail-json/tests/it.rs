@@ -7,6 +7,7 @@ mod it {
     mod golden;
     mod limits;
     mod lines;
+    mod live;
     mod tree;
     mod wrapped;
 }
