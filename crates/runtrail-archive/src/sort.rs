@@ -251,11 +251,16 @@ pub struct Sorted<'a> {
 
 impl<'a> Sorted<'a> {
     fn new(feed: Feed<'a>, options: SortOptions) -> Self {
+        // Where nothing is merged, ids may take half of what merging would.
+        let id_memory = match feed {
+            Feed::Merge(_) => 0,
+            Feed::Stream(_) => options.merge_memory / 2,
+        };
         Self {
             feed,
             report: ReadReport::default(),
             dedup: Dedup::default(),
-            ids: DistinctIds::new(options.temp_dir.clone()),
+            ids: DistinctIds::new(id_memory, options.temp_dir.clone()),
             options,
             ahead: None,
             run: Vec::new().into_iter(),

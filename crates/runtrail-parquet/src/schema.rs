@@ -141,7 +141,17 @@ const RUNS: &[Column] = &[
 pub(crate) const RISING: &[&str] = &["seq", "yield_index"];
 
 /// Columns of which nearly every row group holds every value.
-pub(crate) const REPEATED: &[&str] = &["kind", "ctx_path", "status", "parent_rule"];
+pub(crate) const REPEATED: &[&str] = &[
+    "kind",
+    "op_name",
+    "ctx_path",
+    "status",
+    "annotation_key",
+    "group_name",
+    "name",
+    "parent_rule",
+    "llm_model",
+];
 
 /// Columns of identifiers that hardly repeat.
 pub(crate) const UNIQUE: &[&str] = &[

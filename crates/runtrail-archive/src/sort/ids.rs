@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use super::temp_file;
 use crate::hash::IdHasher;
 
-/// Ids held before they are sorted and written out: 8 MiB.
-const HELD: usize = 1 << 19;
+/// Ids held before they are sorted and written out, at least: 4 MiB.
+const HELD: usize = 1 << 18;
 /// Files of one level before they are merged into one of the next: some dozens are open at most,
 /// however many ids there are.
 const FILES_PER_LEVEL: usize = 32;
@@ -27,8 +27,9 @@ pub(super) struct DistinctIds {
 }
 
 impl DistinctIds {
-    pub(super) fn new(dir: Option<PathBuf>) -> Self {
-        Self::holding(HELD, dir)
+    /// Makes a counter that holds so many bytes of ids.
+    pub(super) fn new(memory: usize, dir: Option<PathBuf>) -> Self {
+        Self::holding(HELD.max(memory / size_of::<u128>()), dir)
     }
 
     fn holding(limit: usize, dir: Option<PathBuf>) -> Self {
