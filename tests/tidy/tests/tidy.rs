@@ -136,6 +136,7 @@ fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
         "crates",
         "tests/tidy",
         "tests/readers",
+        "tests/crash",
         "benches",
         "scripts",
         "fuzz/fuzz_targets",
