@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 const SPARE_SPANS: usize = 4096;
 
 /// The most names, and the most scopes, of such a run.
-const SPARE_NAMES: usize = 224;
+const SPARE_NAMES: usize = 4096;
 
 #[derive(Debug, Default)]
 struct Counts {

@@ -13,7 +13,7 @@ pub(super) type ScopeId = usize;
 const ROOT: ScopeId = 0;
 
 /// The most handles by which paths are known; beyond them a path is known by its segments.
-const HANDLES: usize = 256;
+const HANDLES: usize = 1024;
 
 /// What a run has in a scope.
 #[derive(Debug, Clone, Copy, Default)]
