@@ -55,17 +55,23 @@ impl TraceId {
 /// Derives the span ids of one run.
 #[derive(Debug, Clone)]
 pub struct SpanIds {
+    /// What all ids of the run are derived from, and then the tag of an op: most spans are ops.
     prefix: Box<[u8]>,
 }
+
+/// The length and the tag.
+const OP_TAG: &[u8] = b"\x02\0\0\0\0\0\0\0op";
 
 impl SpanIds {
     /// Prepares the ids of a run's spans.
     pub fn of_run(namespace: &str, request_id: &str) -> Self {
-        let mut prefix = Vec::with_capacity(16 + namespace.len() + request_id.len());
+        let len = 16 + namespace.len() + request_id.len() + OP_TAG.len();
+        let mut prefix = Vec::with_capacity(len);
         for part in [namespace, request_id] {
             prefix.extend_from_slice(&(part.len() as u64).to_le_bytes());
             prefix.extend_from_slice(part.as_bytes());
         }
+        prefix.extend_from_slice(OP_TAG);
         Self {
             prefix: prefix.into(),
         }
@@ -78,7 +84,8 @@ impl SpanIds {
 
     /// Returns the id of an op: the `occurrence`-th, from 0, of its name and path.
     pub fn op(&self, op_name: &str, ctx: &Ctx, occurrence: u64) -> SpanId {
-        let mut message = self.tagged("op");
+        let mut message = Message::default();
+        message.bytes(&self.prefix);
         message.part(op_name);
         for segment in ctx.segments() {
             message.part(segment);
@@ -95,10 +102,9 @@ impl SpanIds {
         SpanId(message.head(&SPAN_KEY))
     }
 
-    #[inline]
     fn tagged(&self, tag: &str) -> Message {
         let mut message = Message::default();
-        message.bytes(&self.prefix);
+        message.bytes(&self.prefix[..self.prefix.len() - OP_TAG.len()]);
         message.part(tag);
         message
     }

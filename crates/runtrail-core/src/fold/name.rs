@@ -52,6 +52,7 @@ pub(super) struct Names {
     hashes: Hashes,
     recent: NameId,
     run: u64,
+    text_bytes: usize,
 }
 
 impl Names {
@@ -63,6 +64,11 @@ impl Names {
     /// How many names are known.
     pub(super) fn len(&self) -> usize {
         self.known.len()
+    }
+
+    /// How much text the names are.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text_bytes
     }
 
     /// Returns a name that has been in this run.
@@ -109,6 +115,7 @@ impl Names {
 
     fn add(&mut self, text: &str, scope: Option<ScopeId>) -> NameId {
         let (id, hash) = (self.known.len(), self.hash(text, scope));
+        self.text_bytes += text.len();
         self.known.push(Name {
             text: Text::from(text),
             scope,

@@ -27,6 +27,11 @@ impl Openers {
         self.table = None;
     }
 
+    /// How much text the ids are.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.ids.len()
+    }
+
     /// Adds the id that opened the next span.
     pub(super) fn push(&mut self, index: SpanIndex, id: &str) {
         self.ids.extend_from_slice(id.as_bytes());

@@ -21,8 +21,11 @@ use crate::time::Timestamp;
 /// The most spans of a run whose room is kept for the next one.
 const SPARE_SPANS: usize = 4096;
 
-/// The most names, and the most scopes, of such a run.
-const SPARE_NAMES: usize = 224;
+/// The most names, and the most scopes, that are known from one run to the next.
+const SPARE_NAMES: usize = 4096;
+
+/// The most text in all of these.
+const SPARE_BYTES: usize = 1 << 20;
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -106,12 +109,19 @@ impl RunFold {
         };
     }
 
-    /// Whether it has grown so little that its room is worth keeping for the next run: room is
-    /// also what clearing it costs.
+    /// Whether it has grown so little that its room may be kept for the next run.
     pub(super) fn is_small(&self) -> bool {
-        self.tables.slots.len() <= SPARE_SPANS
-            && self.tables.scopes.len() <= SPARE_NAMES
-            && self.tables.names.len() <= SPARE_NAMES
+        let Tables {
+            slots,
+            scopes,
+            names,
+            openers,
+            ..
+        } = &self.tables;
+        slots.len() <= SPARE_SPANS
+            && scopes.len() <= SPARE_NAMES
+            && names.len() <= SPARE_NAMES
+            && scopes.text_bytes() + names.text_bytes() + openers.text_bytes() <= SPARE_BYTES
     }
 
     #[inline]
@@ -155,6 +165,8 @@ impl RunFold {
                 self.close_unended(index, spans);
             }
         }
+        // A fold that waits for the next run must not keep a chunk of this one in memory.
+        self.last = None;
         let (started_at, ended_at) = self.times?;
         let counts = &self.counts;
         let status = if counts.truncated_ops + counts.truncated_groups > 0 {

@@ -75,6 +75,12 @@ impl Runs {
         }
     }
 
+    /// How many folds are kept for the runs to come.
+    #[cfg(test)]
+    pub(super) fn spare(&self) -> usize {
+        self.spare.len()
+    }
+
     /// Returns the ids of all runs, in no order.
     pub(super) fn ids(&self) -> impl Iterator<Item = &Text> {
         self.by_id.keys()

@@ -13,7 +13,10 @@ pub(super) type ScopeId = usize;
 const ROOT: ScopeId = 0;
 
 /// The most handles by which paths are known; beyond them a path is known by its segments.
-const HANDLES: usize = 256;
+const HANDLES: usize = 1024;
+
+/// The longest path that is kept by its handle, in bytes; longer ones are rare, and add up.
+const HANDLE_BYTES: usize = 256;
 
 /// What a run has in a scope.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,6 +47,7 @@ pub(super) struct Scopes {
     last: (Ctx, ScopeId),
     hashes: Hashes,
     run: u64,
+    text_bytes: usize,
 }
 
 impl Default for Scopes {
@@ -55,6 +59,7 @@ impl Default for Scopes {
             last: (Ctx::default(), ROOT),
             hashes: Hashes::default(),
             run: 0,
+            text_bytes: 0,
         }
     }
 }
@@ -68,6 +73,11 @@ impl Scopes {
     /// How many scopes are known.
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// How much text the scopes' segments are.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text_bytes
     }
 
     /// Finds the scope of a path, making it where it is new.
@@ -86,7 +96,11 @@ impl Scopes {
             return scope;
         }
         let segments = ctx.segments().iter();
+        let bytes: usize = segments.clone().map(|segment| segment.len()).sum();
         let scope = segments.fold(ROOT, |at, segment| self.child(at, segment));
+        if bytes > HANDLE_BYTES {
+            return scope;
+        }
         if self.handles.len() >= HANDLES {
             self.handles.clear();
         }
@@ -107,6 +121,7 @@ impl Scopes {
             return child;
         }
         let child = nodes.len();
+        self.text_bytes += segment.len();
         nodes.push(Scope {
             parent: Some(parent),
             segment: segment.detached(),

@@ -284,6 +284,38 @@ fn open_spans_let_go_of_chunks_that_were_read() {
 }
 
 #[test]
+fn long_paths_and_many_are_told_apart() {
+    let mut scopes = scope::Scopes::default();
+    let ctxs: Vec<_> = (0..3000)
+        .map(|index| {
+            let long = if index % 2 == 0 { "" } else { &"x".repeat(300) };
+            crate::event::Ctx::new(["main".to_owned(), format!("[{index}]{long}")])
+        })
+        .collect();
+    let first: Vec<_> = ctxs.iter().map(|ctx| scopes.of(ctx)).collect();
+    scopes.restart();
+    let again: Vec<_> = ctxs.iter().map(|ctx| scopes.of(ctx)).collect();
+    assert_eq!(first, again);
+    assert_eq!(scopes.len(), ctxs.len() + 2);
+}
+
+/// What is kept of a finished run for the next is bounded by its text as well as by its number.
+#[test]
+fn a_finished_run_leaves_no_text_to_speak_of() {
+    let mut fold = Fold::default();
+    for length in [10, 2 << 20, 10] {
+        let name = "n".repeat(length);
+        let json = format!(
+            r#"{{"event_id":"e","request_id":"r","kind":"op_start","op_name":"{name}","timestamp":"2026-11-21T01:00:00Z","seq":0}}"#
+        );
+        let event = WireReader::default().read(&json.as_str().into()).unwrap();
+        fold.push(&event, &mut Vec::new());
+        fold.finish_run("r", &mut Vec::new()).unwrap();
+        assert_eq!(fold.runs.spare(), usize::from(length == 10), "{length}");
+    }
+}
+
+#[test]
 fn usage_adds_up_and_missing_cost_stays_missing() {
     let stream = |cost: &str| {
         let mut reader = WireReader::default();
