@@ -6,27 +6,22 @@ use runtrail_core::event::TraceEvent;
 
 use crate::error::ArchiveError;
 use crate::options::{ReadOptions, SortOptions};
+use crate::ordered::Ordering;
 use crate::read::{Progress, ReadReport, Reader, Sink};
 use crate::reject::Reject;
-use crate::sort::{Sorted, Sorter};
+use crate::sort::Sorted;
 use crate::source::{Input, Sources, resolve};
 
 /// Called with every reject, in the order of reading.
-type OnReject<'a> = Box<dyn FnMut(&Reject) -> Result<(), ArchiveError> + 'a>;
+pub(crate) type OnReject<'a> = Box<dyn FnMut(&Reject) -> Result<(), ArchiveError> + 'a>;
 
 /// The files that a list of sources names, ready to be read.
 pub struct Archive<'a> {
     sources: Sources,
     progress: Arc<Progress>,
     on_reject: OnReject<'a>,
-}
-
-/// An archive that has been read and is handed out in order.
-pub struct SortedArchive {
-    /// What reading came to.
-    pub report: ReadReport,
-    /// The events.
-    pub events: Sorted,
+    strict: bool,
+    careful: bool,
 }
 
 impl<'a> Archive<'a> {
@@ -36,6 +31,8 @@ impl<'a> Archive<'a> {
             sources: resolve(sources)?,
             progress: Arc::default(),
             on_reject: Box::new(|_| Ok(())),
+            strict: false,
+            careful: false,
         })
     }
 
@@ -73,18 +70,30 @@ impl<'a> Archive<'a> {
         self.read_into(options, &mut take)
     }
 
-    /// Reads everything and brings it into order.
-    pub fn sorted(
-        &mut self,
-        options: ReadOptions,
-        sort: SortOptions,
-    ) -> Result<SortedArchive, ArchiveError> {
-        let mut sorter = Sorter::new(sort);
-        let report = self.read_into(options, &mut |events, bytes| sorter.push(events, bytes))?;
-        Ok(SortedArchive {
-            report,
-            events: sorter.finish()?,
-        })
+    /// Finds every reject, and stops at the first, before any event is handed out.
+    pub fn strict(mut self) -> Self {
+        self.strict = true;
+        self
+    }
+
+    /// Parses every line of files that are read by pieces beforehand, where else their look is
+    /// relied upon; for when reading failed with [`ArchiveError::Changed`].
+    pub fn careful(mut self) -> Self {
+        self.careful = true;
+        self
+    }
+
+    /// Reads in order; events are handed out while the archive is read where its order allows it.
+    pub fn sorted(self, read: ReadOptions, sort: SortOptions) -> Result<Sorted<'a>, ArchiveError> {
+        let ordering = Ordering {
+            inputs: &self.sources.inputs,
+            read: read.within_limits(),
+            sort,
+            progress: &self.progress,
+            strict: self.strict,
+            careful: self.careful,
+        };
+        ordering.sorted(self.on_reject)
     }
 
     fn read_into(
@@ -104,12 +113,12 @@ impl<'a> Archive<'a> {
     }
 }
 
-type TakeEvents<'s> = dyn FnMut(Vec<TraceEvent>, usize) -> Result<(), ArchiveError> + 's;
+pub(crate) type TakeEvents<'s> = dyn FnMut(Vec<TraceEvent>, usize) -> Result<(), ArchiveError> + 's;
 
 /// Sends events one way and rejects the other.
-struct Split<'s, 'r, 'a> {
-    take: &'s mut TakeEvents<'r>,
-    on_reject: &'s mut OnReject<'a>,
+pub(crate) struct Split<'s, 'r, 'a> {
+    pub(crate) take: &'s mut TakeEvents<'r>,
+    pub(crate) on_reject: &'s mut OnReject<'a>,
 }
 
 impl Sink for Split<'_, '_, '_> {

@@ -128,7 +128,8 @@ fn whole_characters(bytes: &[u8]) -> usize {
     }
 }
 
-fn to_text(bytes: Vec<u8>) -> (Text, Option<Vec<u8>>) {
+/// Makes text of bytes, and gives them back beside it where they are not UTF-8.
+pub(crate) fn to_text(bytes: Vec<u8>) -> (Text, Option<Vec<u8>>) {
     match Text::from_utf8(bytes) {
         Ok(text) => (text, None),
         Err(original) => {

@@ -60,6 +60,11 @@ pub enum ArchiveError {
     /// The caller's sink takes no rejects.
     #[error("stopped at something that is not an event")]
     Refused,
+    /// A file did not hold what it held, or seemed to hold, when it was first looked at. Reading
+    /// the archive again [carefully](crate::Archive::careful) tells which: if it fails again, the
+    /// file is being changed.
+    #[error("a source is being changed while it is read; export it when it is complete")]
+    Changed,
     /// A thread ended without a result.
     #[error("a thread panicked")]
     ThreadLost,

@@ -203,6 +203,23 @@ pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Ope
     open_sniffed(head, Box::new(file), bytes_read)
 }
 
+/// Returns the size of a file that may be lines of events and can be read from any place; `None`
+/// for any other, and for what cannot be opened.
+pub(crate) fn lines_file(path: &std::path::Path) -> Option<u64> {
+    let mut file = File::open(path).ok()?;
+    let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let mut head = Vec::with_capacity(SNIFF);
+    file.by_ref()
+        .take(SNIFF as u64)
+        .read_to_end(&mut head)
+        .ok()?;
+    let start = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head);
+    let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
+    // Files such as those under /proc have a size of 0 and are not.
+    let lines = sniff(&head) == Format::Plain && first != Some(&b'[') && meta.len() > 0;
+    lines.then_some(meta.len())
+}
+
 fn open_stream(mut raw: Box<dyn Read + Send>, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
     let mut head = Vec::with_capacity(SNIFF);
     raw.by_ref().take(SNIFF as u64).read_to_end(&mut head)?;

@@ -12,14 +12,14 @@
 //! ```no_run
 //! use runtrail_archive::{Archive, ReadOptions, SortOptions};
 //!
-//! let mut archive = Archive::open(&["nightly/*.jsonl.zst"])?;
+//! let archive = Archive::open(&["nightly/*.jsonl.zst"])?;
 //! let mut sorted = archive.sorted(ReadOptions::default(), SortOptions::default())?;
-//! while let Some(batch) = sorted.events.next_batch()? {
+//! while let Some(batch) = sorted.next_batch()? {
 //!     for event in batch.events() {
 //!         println!("{} {}", event.request_id, event.kind);
 //!     }
 //! }
-//! println!("{} events, {} rejects", sorted.events.counts().events, sorted.report.rejected());
+//! println!("{} events, {} rejects", sorted.counts().events, sorted.report().rejected());
 //! # Ok::<(), runtrail_archive::ArchiveError>(())
 //! ```
 //!
@@ -41,11 +41,15 @@
 //! nothing, no room for temporary files.
 
 mod archive;
+mod at;
 mod chunk;
 mod error;
+mod hash;
 mod input;
 mod options;
+mod ordered;
 mod parse;
+mod pool;
 mod quarantine;
 mod read;
 mod reject;
@@ -55,12 +59,12 @@ mod source;
 #[cfg(feature = "otlp")]
 mod spans;
 
-pub use archive::{Archive, SortedArchive};
+pub use archive::Archive;
 pub use error::ArchiveError;
 pub use input::{Format, sniff};
 pub use options::{ReadOptions, SortOptions};
 pub use quarantine::QuarantineFile;
 pub use read::{Progress, ReadReport, Reader, Sink};
 pub use reject::{Reject, RejectCounts, RejectReason};
-pub use sort::{Prefetched, SortCounts, Sorted, Sorter};
+pub use sort::{SortCounts, Sorted, Sorter};
 pub use source::{Input, Sources, resolve};

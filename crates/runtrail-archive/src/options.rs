@@ -17,6 +17,18 @@ pub struct ReadOptions {
     pub chunk: usize,
 }
 
+/// No limit on a value's length is higher: text is addressed by 32 bits.
+const MAX_LINE: usize = 1 << 30;
+
+impl ReadOptions {
+    pub(crate) fn within_limits(self) -> Self {
+        Self {
+            max_line: self.max_line.min(MAX_LINE),
+            ..self
+        }
+    }
+}
+
 impl Default for ReadOptions {
     fn default() -> Self {
         Self {

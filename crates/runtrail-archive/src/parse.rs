@@ -37,11 +37,10 @@ pub(crate) struct Bad {
     pub(crate) error: WireError,
 }
 
-/// Makes room for the events of a chunk. The thread that will free the events should be the one
-/// to make it, since allocators give memory back to where it came from.
-pub(crate) fn room_for(text: &Text) -> Vec<TraceEvent> {
+/// Makes room for the events of so many bytes.
+pub(crate) fn room_for(bytes: usize) -> Vec<TraceEvent> {
     // A line of a typical archive has some 600 bytes.
-    Vec::with_capacity(text.len() / 500)
+    Vec::with_capacity(bytes / 500)
 }
 
 /// Finds the events of a chunk; no value is longer than `max_line`. When `last`, all of the chunk

@@ -1,6 +1,5 @@
 //! Reading inputs: chunks in, events and rejects out, in the order of the input.
 
-mod pool;
 #[cfg(feature = "otlp")]
 mod spans;
 
@@ -8,7 +7,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use pool::{Pool, Task};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::wire::{WireErrorKind, WireReader};
 
@@ -17,15 +15,13 @@ use crate::error::ArchiveError;
 use crate::input::{self, Format, Opened, Plain};
 use crate::options::ReadOptions;
 use crate::parse::{Bad, Parsed, Place, parse, room_for};
+use crate::pool::{Pool, Task};
 use crate::reject::{Reject, RejectCounts, RejectReason};
 use crate::skip::Skip;
 use crate::source::Input;
 
 /// How much of a value beyond the length limit is kept with its reject.
 const OVERLONG_HEAD: usize = 64 << 10;
-
-/// No limit on a value's length is higher: text is addressed by 32 bits.
-const MAX_LINE: usize = 1 << 30;
 
 /// Takes what reading finds.
 pub trait Sink {
@@ -73,6 +69,20 @@ pub struct ReadReport {
 }
 
 impl ReadReport {
+    /// Adds what reading other inputs came to.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.events += other.events;
+        for (code, count) in other.rejects {
+            *self.rejects.entry(code).or_default() += count;
+        }
+        self.substitutions += other.substitutions;
+        self.bytes_read += other.bytes_read;
+        self.files += other.files;
+        self.empty.extend(other.empty);
+        self.skipped.extend(other.skipped);
+        self.failed.extend(other.failed);
+    }
+
     /// Returns the number of rejects.
     pub fn rejected(&self) -> u64 {
         self.rejects.values().sum()
@@ -83,24 +93,23 @@ impl ReadReport {
 pub struct Reader<'a> {
     options: ReadOptions,
     wire: WireReader,
-    pool: Option<Pool>,
+    pool: Option<Pool<ParseJob, (Chunk, Parsed)>>,
     progress: &'a Progress,
+    read_before: u64,
     report: ReadReport,
 }
 
 impl<'a> Reader<'a> {
     /// Makes a reader; with more than one thread it starts them.
     pub fn new(options: ReadOptions, progress: &'a Progress) -> Self {
-        let options = ReadOptions {
-            max_line: options.max_line.min(MAX_LINE),
-            ..options
-        };
-        let pool = (options.threads > 1).then(|| Pool::start(&options));
+        let options = options.within_limits();
+        let pool = (options.threads > 1).then(|| Pool::start(options.threads, || parser(options)));
         Self {
             options,
             wire: WireReader::new(options.wire),
             pool,
             progress,
+            read_before: progress.bytes_read.load(Ordering::Relaxed),
             report: ReadReport::default(),
         }
     }
@@ -120,7 +129,8 @@ impl<'a> Reader<'a> {
 
     /// Ends reading and says what it came to.
     pub fn finish(mut self) -> ReadReport {
-        self.report.bytes_read = self.progress.bytes_read.load(Ordering::Relaxed);
+        let read = self.progress.bytes_read.load(Ordering::Relaxed);
+        self.report.bytes_read = read - self.read_before;
         self.report
     }
 
@@ -218,7 +228,10 @@ impl<'a> Reader<'a> {
             && let Some(chunk) = file.chunks.next(file.want)
         {
             if let Some(pool) = &self.pool {
-                file.waiting.push_back(pool.submit(chunk, file.place));
+                let room = room_for(chunk.text.len());
+                let place = file.place;
+                file.waiting
+                    .push_back(pool.submit(ParseJob { chunk, place, room }));
             }
         }
         if let Some(task) = file.waiting.pop_front() {
@@ -227,7 +240,7 @@ impl<'a> Reader<'a> {
         let Some(chunk) = file.chunks.next(file.want) else {
             return Ok(None);
         };
-        let (limit, room) = (self.options.max_line, room_for(&chunk.text));
+        let (limit, room) = (self.options.max_line, room_for(chunk.text.len()));
         let parsed = parse(
             &mut self.wire,
             &chunk.text,
@@ -263,7 +276,7 @@ impl<'a> Reader<'a> {
             sink.events(parsed.events, chunk.text.len())?;
         }
         for bad in &parsed.bad {
-            let mut reject = file.reject_of(chunk, bad);
+            let mut reject = reject_of(file.name, chunk, bad);
             let cut_by_failure = bad.error.kind() == WireErrorKind::Cut && chunk.last;
             if cut_by_failure && let Some(reason) = self.failure_of(file) {
                 reject.reason = reason;
@@ -375,13 +388,36 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A chunk to parse, with room for its events: the thread that will free them makes it, since
+/// allocators give memory back to where it came from.
+struct ParseJob {
+    chunk: Chunk,
+    place: Place,
+    room: Vec<TraceEvent>,
+}
+
+fn parser(options: ReadOptions) -> impl FnMut(ParseJob) -> (Chunk, Parsed) + Send + 'static {
+    let mut reader = WireReader::new(options.wire);
+    move |ParseJob { chunk, place, room }| {
+        let parsed = parse(
+            &mut reader,
+            &chunk.text,
+            place,
+            chunk.last,
+            options.max_line,
+            room,
+        );
+        (chunk, parsed)
+    }
+}
+
 struct TextFile<'a> {
     name: &'a str,
     compressed: bool,
     uncounted: bool,
     chunks: Chunks,
     place: Place,
-    waiting: VecDeque<Task>,
+    waiting: VecDeque<Task<(Chunk, Parsed)>>,
     want: usize,
     /// How often parsing ahead was in vain.
     misses: u32,
@@ -400,40 +436,41 @@ impl TextFile<'_> {
             }
         }
     }
+}
 
-    fn reject_of(&self, chunk: &Chunk, bad: &Bad) -> Reject {
-        let bytes = chunk.bytes();
-        let text = &bytes[bad.range.clone()];
-        // White space in the sense of JSON: anything else is part of what is wrong.
-        let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
-        let text = &text[..text
-            .iter()
-            .rposition(|byte| !space(byte))
-            .map_or(0, |at| at + 1)];
-        let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
-        let kind = match bad.error.kind() {
-            kind @ (WireErrorKind::Cut | WireErrorKind::TooLong { .. }) => kind,
-            _ if not_utf8 => WireErrorKind::NotUtf8,
-            kind => kind,
-        };
-        let at = bad
-            .error
-            .at()
-            .saturating_sub(bad.range.start)
-            .min(text.len());
-        let kept = if matches!(kind, WireErrorKind::TooLong { .. }) {
-            OVERLONG_HEAD
-        } else {
-            usize::MAX
-        };
-        Reject {
-            file: self.name.to_owned(),
-            line: chunk.line + count_lines(&bytes[..bad.range.start]),
-            byte: chunk.byte + bad.range.start as u64,
-            length: text.len() as u64,
-            reason: RejectReason::Wire(kind),
-            marked: (at, (at + bad.error.span_len()).min(text.len())),
-            text: text[..text.len().min(kept)].to_vec(),
-        }
+/// Says what stands where in a chunk and is no event.
+pub(crate) fn reject_of(file: &str, chunk: &Chunk, bad: &Bad) -> Reject {
+    let bytes = chunk.bytes();
+    let text = &bytes[bad.range.clone()];
+    // White space in the sense of JSON: anything else is part of what is wrong.
+    let space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+    let text = &text[..text
+        .iter()
+        .rposition(|byte| !space(byte))
+        .map_or(0, |at| at + 1)];
+    let not_utf8 = chunk.original.is_some() && std::str::from_utf8(text).is_err();
+    let kind = match bad.error.kind() {
+        kind @ (WireErrorKind::Cut | WireErrorKind::TooLong { .. }) => kind,
+        _ if not_utf8 => WireErrorKind::NotUtf8,
+        kind => kind,
+    };
+    let at = bad
+        .error
+        .at()
+        .saturating_sub(bad.range.start)
+        .min(text.len());
+    let kept = if matches!(kind, WireErrorKind::TooLong { .. }) {
+        OVERLONG_HEAD
+    } else {
+        usize::MAX
+    };
+    Reject {
+        file: file.to_owned(),
+        line: chunk.line + count_lines(&bytes[..bad.range.start]),
+        byte: chunk.byte + bad.range.start as u64,
+        length: text.len() as u64,
+        reason: RejectReason::Wire(kind),
+        marked: (at, (at + bad.error.span_len()).min(text.len())),
+        text: text[..text.len().min(kept)].to_vec(),
     }
 }

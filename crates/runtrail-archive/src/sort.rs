@@ -9,7 +9,6 @@ mod dedup;
 mod frame;
 mod ids;
 mod merge;
-mod prefetch;
 mod spill;
 
 use std::io;
@@ -21,10 +20,15 @@ use ids::DistinctIds;
 use merge::{Cursor, MemoryCursor, Merge};
 use runtrail_core::event::{EventKind, TraceEvent};
 use runtrail_core::export::{Batch, RunEnd};
+use runtrail_core::time::Timestamp;
 use spill::{SpillFile, SpillWriter};
 
 use crate::error::ArchiveError;
 use crate::options::SortOptions;
+use crate::ordered::{RunStarts, Stream};
+use crate::read::ReadReport;
+
+pub(crate) use frame::{FrameBuilder, compacted, frame_at};
 
 /// Events in a batch, at most.
 const BATCH_EVENTS: usize = 1024;
@@ -38,6 +42,7 @@ const MAX_SPILLS: usize = 96;
 /// Collects events to sort.
 pub struct Sorter {
     options: SortOptions,
+    order: RunOrder,
     collected: Vec<Vec<TraceEvent>>,
     held: usize,
     spills: Vec<SpillFile>,
@@ -46,10 +51,15 @@ pub struct Sorter {
 }
 
 impl Sorter {
-    /// Makes a sorter.
+    /// Makes a sorter that orders runs by their ids.
     pub fn new(options: SortOptions) -> Self {
+        Self::by(RunOrder::ById, options)
+    }
+
+    pub(crate) fn by(order: RunOrder, options: SortOptions) -> Self {
         Self {
             options,
+            order,
             collected: Vec::new(),
             held: 0,
             spills: Vec::new(),
@@ -76,34 +86,25 @@ impl Sorter {
     }
 
     /// Ends collecting and begins to hand out.
-    pub fn finish(mut self) -> Result<Sorted, ArchiveError> {
+    pub fn finish(mut self) -> Result<Sorted<'static>, ArchiveError> {
         if self.held > self.options.keep_memory {
             self.spill()?;
         }
         self.wait_for_spill()?;
         let collected = std::mem::take(&mut self.collected);
-        let merge = merge_all(&mut self.spills, collected, &self.options)
+        let merge = merge_all(&mut self.spills, collected, &self.order, &self.options)
             .map_err(|e| self.options.temp_error(e))?;
-        let ids = DistinctIds::new(self.options.temp_dir.clone());
-        let (dedup, counts) = (Dedup::default(), SortCounts::default());
-        Ok(Sorted {
-            merge,
-            options: self.options,
-            dedup,
-            ids,
-            ahead: None,
-            counts,
-        })
+        Ok(Sorted::new(Feed::Merge(merge), self.options))
     }
 
     fn spill(&mut self) -> Result<(), ArchiveError> {
         self.wait_for_spill()?;
         let collected = std::mem::take(&mut self.collected);
         self.held = 0;
-        let dir = self.options.temp_dir.clone();
+        let (dir, order) = (self.options.temp_dir.clone(), self.order.clone());
         let write = move || {
             let mut writer = SpillWriter::create(dir.as_deref())?;
-            MemoryCursor::sort(collected)
+            MemoryCursor::sort(collected, &order)
                 .iter()
                 .try_for_each(|event| writer.push(event))?;
             writer.finish()
@@ -131,7 +132,8 @@ impl Sorter {
         if self.spills.len() < MAX_SPILLS {
             return Ok(());
         }
-        merge_oldest(&mut self.spills, &self.options).map_err(|e| self.options.temp_error(e))
+        merge_oldest(&mut self.spills, &self.order, &self.options)
+            .map_err(|e| self.options.temp_error(e))
     }
 }
 
@@ -139,28 +141,33 @@ impl Sorter {
 fn merge_all(
     spills: &mut Vec<SpillFile>,
     collected: Vec<Vec<TraceEvent>>,
+    order: &RunOrder,
     options: &SortOptions,
 ) -> io::Result<Merge> {
     while spills.len() > options.fan_in() {
-        merge_oldest(spills, options)?;
+        merge_oldest(spills, order, options)?;
     }
     let mut cursors = spills
         .drain(..)
         .map(|spill| spill.read().map(Cursor::Spill))
         .collect::<io::Result<Vec<_>>>()?;
     if !collected.is_empty() {
-        cursors.push(Cursor::Memory(MemoryCursor::sort(collected)));
+        cursors.push(Cursor::Memory(MemoryCursor::sort(collected, order)));
     }
-    Ok(Merge::new(cursors))
+    Ok(Merge::new(cursors, order.clone()))
 }
 
 /// Merges the temporary files that have waited longest into one.
-fn merge_oldest(spills: &mut Vec<SpillFile>, options: &SortOptions) -> io::Result<()> {
+fn merge_oldest(
+    spills: &mut Vec<SpillFile>,
+    order: &RunOrder,
+    options: &SortOptions,
+) -> io::Result<()> {
     let cursors = spills
         .drain(..options.fan_in().min(spills.len()))
         .map(|spill| spill.read().map(Cursor::Spill))
         .collect::<io::Result<_>>()?;
-    let mut merge = Merge::new(cursors);
+    let mut merge = Merge::new(cursors, order.clone());
     let mut writer = SpillWriter::create(options.temp_dir.as_deref())?;
     while let Some(event) = merge.next_event()? {
         writer.push(&event)?;
@@ -175,7 +182,7 @@ impl SortOptions {
         (self.merge_memory / CURSOR_BYTES).max(4)
     }
 
-    fn temp_error(&self, source: io::Error) -> ArchiveError {
+    pub(crate) fn temp_error(&self, source: io::Error) -> ArchiveError {
         let dir = self.temp_dir.clone().unwrap_or_else(std::env::temp_dir);
         ArchiveError::Temp { dir, source }
     }
@@ -197,51 +204,160 @@ pub struct SortCounts {
     pub runs: u64,
 }
 
+/// What decides which run comes first.
+#[derive(Debug, Clone)]
+pub(crate) enum RunOrder {
+    ById,
+    ByStart(Arc<RunStarts>),
+}
+
+impl RunOrder {
+    /// Returns what comes before the run's id in the order.
+    fn start_of(&self, request_id: &str) -> Option<Start> {
+        match self {
+            Self::ById => None,
+            Self::ByStart(starts) => Some(starts.of(request_id).map_or(Start::Unknown, Start::At)),
+        }
+    }
+}
+
+/// When a run starts; one that is not known comes after the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Start {
+    At(Timestamp),
+    Unknown,
+}
+
+enum Feed<'a> {
+    Merge(Merge),
+    Stream(Box<Stream<'a>>),
+}
+
 /// Hands out events in order: run by run, each run's events in their order, repeats left out.
-pub struct Sorted {
-    merge: Merge,
+///
+/// Runs come by when they started and then by id; what a [`Sorter`] collected, and an archive of
+/// more than a million runs, by id.
+pub struct Sorted<'a> {
+    feed: Feed<'a>,
+    report: ReadReport,
     options: SortOptions,
     dedup: Dedup,
     ids: DistinctIds,
     ahead: Option<TraceEvent>,
+    /// What is left of the run that is handed out from a stream.
+    run: std::vec::IntoIter<TraceEvent>,
     counts: SortCounts,
 }
 
-impl Sorted {
+impl<'a> Sorted<'a> {
+    fn new(feed: Feed<'a>, options: SortOptions) -> Self {
+        // Where nothing is merged, ids may take half of what merging would.
+        let id_memory = match feed {
+            Feed::Merge(_) => 0,
+            Feed::Stream(_) => options.merge_memory / 2,
+        };
+        Self {
+            feed,
+            report: ReadReport::default(),
+            dedup: Dedup::default(),
+            ids: DistinctIds::new(id_memory, options.temp_dir.clone()),
+            options,
+            ahead: None,
+            run: Vec::new().into_iter(),
+            counts: SortCounts::default(),
+        }
+    }
+
+    pub(crate) fn streamed(stream: Stream<'a>, options: SortOptions) -> Self {
+        Self::new(Feed::Stream(Box::new(stream)), options)
+    }
+
+    pub(crate) fn with_report(self, report: ReadReport) -> Self {
+        Self { report, ..self }
+    }
+
+    /// Returns what reading came to; complete when the last batch has been handed out. Of a
+    /// [`Sorter`] it is empty.
+    pub fn report(&self) -> &ReadReport {
+        match &self.feed {
+            Feed::Merge(_) => &self.report,
+            Feed::Stream(stream) => stream.report(),
+        }
+    }
+
+    /// Whether the archive is read while its events are handed out.
+    pub fn reads_on(&self) -> bool {
+        matches!(self.feed, Feed::Stream(_))
+    }
+
     /// Returns the next events, and which runs end with them; `None` when there are no more.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, ArchiveError> {
-        let (mut events, mut ended) = (Vec::with_capacity(BATCH_EVENTS), Vec::new());
-        let mut bytes = 0;
+        let mut batch = BatchBuilder::default();
+        match self.feed {
+            Feed::Merge(_) => self.fill_from_merge(&mut batch)?,
+            Feed::Stream(_) => self.fill_from_stream(&mut batch)?,
+        }
+        self.counts.runs += batch.ended.len() as u64;
+        if batch.events.is_empty() {
+            let ids = self.ids.count();
+            let ids = ids.map_err(|error| self.options.temp_error(error))?;
+            self.counts.conflicts = self.counts.events - ids;
+            return Ok(None);
+        }
+        Ok(Some(Batch::new(batch.events, batch.ended)))
+    }
+
+    fn fill_from_merge(&mut self, batch: &mut BatchBuilder) -> Result<(), ArchiveError> {
         let mut current = match self.ahead.take() {
             Some(event) => Some(event),
-            None => self.next_distinct()?,
+            None => self.next_distinct(None)?,
         };
         while let Some(event) = current {
-            bytes += event.text_bytes();
-            let next = self.next_distinct()?;
-            if next
-                .as_ref()
-                .is_none_or(|next| next.request_id != event.request_id)
-            {
-                ended.push(RunEnd {
-                    request_id: event.request_id.clone(),
-                    after: events.len() + 1,
-                });
-                self.counts.runs += 1;
+            let next = self.next_distinct(Some(&event))?;
+            let same_run = |next: &TraceEvent| next.request_id == event.request_id;
+            let ends = !next.as_ref().is_some_and(same_run);
+            batch.push(event);
+            if ends {
+                batch.end_run();
             }
-            events.push(event);
-            if events.len() >= BATCH_EVENTS || bytes >= BATCH_BYTES {
+            if batch.is_full() {
                 self.ahead = next;
                 break;
             }
             current = next;
         }
-        if events.is_empty() {
-            self.counts.conflicts =
-                self.counts.events - self.ids.count().map_err(|e| self.options.temp_error(e))?;
-            return Ok(None);
+        Ok(())
+    }
+
+    fn fill_from_stream(&mut self, batch: &mut BatchBuilder) -> Result<(), ArchiveError> {
+        while !batch.is_full() {
+            if !self.run.as_slice().is_empty() {
+                batch.take(&mut self.run);
+                if self.run.as_slice().is_empty() {
+                    batch.end_run();
+                }
+                continue;
+            }
+            let Feed::Stream(stream) = &mut self.feed else {
+                return Ok(());
+            };
+            let Some(run) = stream.next_run()? else {
+                return Ok(());
+            };
+            let read = run.len() as u64;
+            let run = dedup::without_repeats(run);
+            self.counts.duplicates += read - run.len() as u64;
+            run.iter().try_for_each(|event| self.count(event))?;
+            self.run = run.into_iter();
         }
-        Ok(Some(Batch::new(Arc::from(events), Arc::from(ended))))
+        Ok(())
+    }
+
+    fn count(&mut self, event: &TraceEvent) -> Result<(), ArchiveError> {
+        self.counts.events += 1;
+        self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
+        let pushed = self.ids.push(&event.event_id);
+        pushed.map_err(|error| self.options.temp_error(error))
     }
 
     /// Returns what has been found so far.
@@ -249,30 +365,73 @@ impl Sorted {
         self.counts
     }
 
-    fn next_distinct(&mut self) -> Result<Option<TraceEvent>, ArchiveError> {
+    /// Returns the next event of the merge that does not repeat the one before it, `last`.
+    fn next_distinct(
+        &mut self,
+        last: Option<&TraceEvent>,
+    ) -> Result<Option<TraceEvent>, ArchiveError> {
+        let Feed::Merge(merge) = &mut self.feed else {
+            return Ok(None);
+        };
         loop {
-            let Some(event) = self
-                .merge
-                .next_event()
-                .map_err(|e| self.options.temp_error(e))?
-            else {
+            let next = merge.next_event();
+            let Some(event) = next.map_err(|error| self.options.temp_error(error))? else {
                 return Ok(None);
             };
-            if self.dedup.is_repeat(&event) {
-                self.counts.duplicates += 1;
-                continue;
+            if last.is_none_or(|last| !self.dedup.is_repeat(last, &event)) {
+                self.count(&event)?;
+                return Ok(Some(event));
             }
-            self.counts.events += 1;
-            self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
-            self.ids
-                .push(&event.event_id)
-                .map_err(|e| self.options.temp_error(e))?;
-            return Ok(Some(event));
+            self.counts.duplicates += 1;
         }
     }
 }
 
-pub use prefetch::Prefetched;
+/// Collects a batch.
+#[derive(Default)]
+struct BatchBuilder {
+    events: Vec<TraceEvent>,
+    ended: Vec<RunEnd>,
+    bytes: usize,
+}
+
+impl BatchBuilder {
+    fn is_full(&self) -> bool {
+        self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES
+    }
+
+    fn push(&mut self, event: TraceEvent) {
+        self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
+        self.events.push(event);
+    }
+
+    /// Takes events of a run until the batch is full.
+    fn take(&mut self, run: &mut std::vec::IntoIter<TraceEvent>) {
+        let room = BATCH_EVENTS - self.events.len();
+        let mut count = 0;
+        for event in run.as_slice().iter().take(room) {
+            if self.bytes >= BATCH_BYTES {
+                break;
+            }
+            self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
+            count += 1;
+        }
+        if count == run.len() && self.events.is_empty() {
+            self.events = std::mem::take(run).collect();
+        } else {
+            self.events.extend(run.by_ref().take(count));
+        }
+    }
+
+    fn end_run(&mut self) {
+        if let Some(last) = self.events.last() {
+            self.ended.push(RunEnd {
+                request_id: last.request_id.clone(),
+                after: self.events.len(),
+            });
+        }
+    }
+}
 
 /// Opens a temporary file without a name, which vanishes with the process.
 pub(crate) fn temp_file(dir: Option<&std::path::Path>) -> io::Result<std::fs::File> {

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod export;
+mod triggers;
 mod views;
 
 use std::path::PathBuf;
@@ -11,6 +12,10 @@ use runtrail_archive::ReadOptions;
 use runtrail_core::wire::WireOptions;
 
 pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine};
+pub(crate) use triggers::{
+    ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs, ShowRecordArgs,
+    TriggerRunsArgs, TriggersArgs,
+};
 pub(crate) use views::{CatArgs, RunOrder, RunsArgs, Show, TreeArgs, TreeOrder, WantedStatus};
 
 use crate::code;
@@ -68,6 +73,10 @@ pub(crate) enum Command {
     Tree(TreeArgs),
     /// Print events in order
     Cat(CatArgs),
+    /// Show what started what: events, trigger runs and their links in a store
+    Triggers(Box<TriggersArgs>),
+    /// Say what is wrong with a program's configuration; opens and writes nothing
+    Check(CheckArgs),
     /// Print a completion script for a shell
     #[command(after_help = after_help("  runtrail completions bash > ~/.local/share/bash-completion/completions/runtrail"))]
     Completions {
@@ -184,6 +193,27 @@ pub(crate) struct DemoArgs {
     pub(crate) utc: bool,
 }
 
+const CHECK_EXAMPLES: &str = "  runtrail check runtrail.toml
+  runtrail check runtrail.toml --format json";
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = after_help(CHECK_EXAMPLES))]
+pub(crate) struct CheckArgs {
+    /// The file, in TOML
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// How the answer is written
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        default_value = "text",
+        env = "RUNTRAIL_FORMAT"
+    )]
+    pub(crate) format: Format,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,7 +268,9 @@ mod tests {
     #[test]
     fn every_option_has_its_environment_variable() {
         let program = Cli::command();
-        for command in std::iter::once(&program).chain(program.get_subcommands()) {
+        let mut commands = vec![&program];
+        while let Some(command) = commands.pop() {
+            commands.extend(command.get_subcommands());
             for arg in command
                 .get_arguments()
                 .filter(|arg| arg.get_long().is_some())

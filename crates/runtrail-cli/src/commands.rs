@@ -2,7 +2,9 @@
 
 pub(crate) mod about;
 pub(crate) mod cat;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod export;
 pub(crate) mod runs;
 pub(crate) mod tree;
+pub(crate) mod triggers;

@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use runtrail_archive::{Archive, ArchiveError, SortOptions, SortedArchive};
-use runtrail_core::export::{Batch, Exporter};
+use runtrail_archive::{Archive, ArchiveError, SortOptions, Sorted};
 
 pub(crate) use destination::Destination;
 use rejects::Rejects;
 pub(crate) use relay::relay;
 pub(crate) use summary::Summary;
-use target::Target;
+use target::OpenTarget;
 
 use crate::args::{ExportArgs, OnBadLine};
 use crate::code::Code;
@@ -37,58 +36,121 @@ const PATIENCE: Duration = Duration::from_secs(7 * 24 * 3600);
 pub(crate) fn export(args: &ExportArgs, out: &mut Out) -> Result<Summary, Failure> {
     let threads = args.threads();
     let (destination, plan) = check(args, threads)?;
-    let rejects = Rejects::new(args.on_bad_line);
-    let mut archive = Archive::open(&args.sources)?.on_reject(|reject| rejects.take(reject));
-    destination.check_apart(&args.sources, archive.inputs())?;
-    let watched = Watched::new(archive.inputs(), archive.progress());
-    interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
-        Failure::new(Code::Io, "cannot listen for interruptions").because(&error)
-    })?;
-
-    let target = Target::open(&destination, args, plan, threads, archive.inputs())?;
-    rejects.keep_in(target.staged_quarantine());
-    let sort = SortOptions {
-        memory: plan.sort,
-        keep_memory: plan.keep,
-        merge_memory: plan.merge,
-        temp_dir: Some(target.temp_dir().to_owned()),
+    let job = Job {
+        args,
+        destination,
+        plan,
         threads,
     };
-    let mut summary = Summary::new(args, archive.sources());
-    let display = Display::start(Arc::clone(&watched), out.terminal);
-    let sorted = archive.sorted(args.read.options(threads), sort);
-    let SortedArchive { report, events } = sorted.map_err(|error| {
-        rejects
-            .refusal(out.terminal)
-            .unwrap_or_else(|| stopped(error))
-    })?;
-    if args.on_bad_line == OnBadLine::Fail && !report.failed.is_empty() {
+    match job.run(out, Care::Usual) {
+        // What was staged is gone, and what was made visible is made again.
+        Err(Stop::Changed) => job.run(out, Care::More),
+        done => done,
+    }
+    .map_err(|stop| match stop {
+        Stop::Changed => stopped(ArchiveError::Changed),
+        Stop::Failed(failure) => failure,
+    })
+}
+
+/// How closely the archive is looked at before it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    Usual,
+    More,
+}
+
+/// Why an export ended early.
+enum Stop {
+    /// The archive was not what it seemed to be.
+    Changed,
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// An export, checked.
+struct Job<'a> {
+    args: &'a ExportArgs,
+    destination: Destination,
+    plan: MemoryPlan,
+    threads: usize,
+}
+
+impl Job<'_> {
+    fn run(&self, out: &mut Out, care: Care) -> Result<Summary, Stop> {
+        let args = self.args;
+        let rejects = Rejects::new(args.on_bad_line);
+        let mut archive = Archive::open(&args.sources)?.on_reject(|reject| rejects.take(reject));
+        if args.on_bad_line == OnBadLine::Fail {
+            archive = archive.strict();
+        }
+        if care == Care::More {
+            archive = archive.careful();
+        }
+        self.destination
+            .check_apart(&args.sources, archive.inputs())?;
+        let watched = Watched::new(archive.inputs(), archive.progress());
+        interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
+            Failure::new(Code::Io, "cannot listen for interruptions").because(&error)
+        })?;
+
+        let inputs = archive.inputs();
+        let mut target =
+            OpenTarget::open(&self.destination, args, self.plan, self.threads, inputs)?;
+        rejects.keep_in(target.staged_quarantine());
+        let sort = self.sort_options(&target);
+        let mut summary = Summary::new(args, archive.sources());
+        let display = Display::start(Arc::clone(&watched), out.terminal);
+        let refused = |error| match error {
+            ArchiveError::Changed => Stop::Changed,
+            error => Stop::Failed(
+                rejects
+                    .refusal(out.terminal)
+                    .unwrap_or_else(|| stopped(error)),
+            ),
+        };
+        let mut events = archive
+            .sorted(args.read.options(self.threads), sort)
+            .map_err(refused)?;
+        if args.on_bad_line == OnBadLine::Fail && !events.report().failed.is_empty() {
+            drop(display);
+            problems::show_failed(events.report(), out);
+            return Err(Stop::Failed(Failure::new(
+                Code::Io,
+                "nothing was exported: not every file could be read",
+            )));
+        }
+        write(&mut events, &mut target, &watched).map_err(|stop| match stop {
+            Stopped::Reading(error) => refused(error),
+            Stopped::Writing(failure) => Stop::Failed(failure),
+        })?;
+        let (report, counts) = (events.report().clone(), events.counts());
+        drop(events);
+        watched.finishing.store(true, Ordering::Relaxed);
+        let quarantine = rejects.finish()?;
+        let written = target.close(quarantine, &report.rejects, Instant::now() + PATIENCE)?;
+        summary.read(&report);
+        summary.sorted(counts);
+        summary.written(written);
         drop(display);
         problems::show_failed(&report, out);
-        return Err(Failure::new(
-            Code::Io,
-            "nothing was exported: not every file could be read",
-        ));
+        Ok(summary)
     }
-    summary.read(&report);
 
-    let (mut exporter, finished) = target.into_exporter(rejects.finish()?, &report.rejects);
-    let counts = if threads > 1 {
-        let mut events = events.prefetch();
-        write(|| events.next_batch(), &mut *exporter, &watched)?;
-        events.counts()
-    } else {
-        let mut events = events;
-        write(|| events.next_batch(), &mut *exporter, &watched)?;
-        events.counts()
-    };
-    watched.finishing.store(true, Ordering::Relaxed);
-    exporter.close(Instant::now() + PATIENCE)?;
-    summary.sorted(counts);
-    summary.written(finished.written()?);
-    drop(display);
-    problems::show_failed(&report, out);
-    Ok(summary)
+    fn sort_options(&self, target: &OpenTarget) -> SortOptions {
+        SortOptions {
+            memory: self.plan.sort,
+            keep_memory: self.plan.keep,
+            merge_memory: self.plan.merge,
+            temp_dir: Some(target.temp_dir().to_owned()),
+            threads: self.threads,
+        }
+    }
 }
 
 /// Checks what the command line asks for before anything is touched; all errors at once.
@@ -109,18 +171,25 @@ fn check(args: &ExportArgs, threads: usize) -> Result<(Destination, MemoryPlan),
     }
 }
 
+/// What stopped handing events over.
+enum Stopped {
+    Reading(ArchiveError),
+    Writing(Failure),
+}
+
 /// Hands everything to the exporter.
 fn write(
-    mut next: impl FnMut() -> Result<Option<Batch>, ArchiveError>,
-    exporter: &mut dyn Exporter,
+    events: &mut Sorted<'_>,
+    target: &mut OpenTarget,
     watched: &Watched,
-) -> Result<(), Failure> {
-    watched.writing.store(true, Ordering::Relaxed);
-    while let Some(batch) = next()? {
+) -> Result<(), Stopped> {
+    watched.writing.store(!events.reads_on(), Ordering::Relaxed);
+    while let Some(batch) = events.next_batch().map_err(Stopped::Reading)? {
         if watched.reading.cancelled.load(Ordering::Relaxed) {
-            return Err(stopped(ArchiveError::Interrupted));
+            return Err(Stopped::Reading(ArchiveError::Interrupted));
         }
-        exporter.export(&batch)?;
+        let exported = target.exporter().export(&batch);
+        exported.map_err(|error| Stopped::Writing(error.into()))?;
         watched
             .written
             .fetch_add(batch.events().len() as u64, Ordering::Relaxed);

@@ -8,6 +8,7 @@ use std::path::Path;
 use runtrail_archive::ArchiveError;
 use runtrail_core::export::ExportError;
 use runtrail_core::printable::Printable;
+use runtrail_trigger::{StoreError, StoreErrorKind};
 
 use crate::code::Code;
 
@@ -167,6 +168,19 @@ impl From<ArchiveError> for Failure {
 impl From<ExportError> for Failure {
     fn from(error: ExportError) -> Self {
         Self::of(Code::Io, &error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let failure = Self::of(Code::Io, &error);
+        match error.kind() {
+            StoreErrorKind::Busy => failure.help("others are writing to the store: try again"),
+            StoreErrorKind::NotAStore => {
+                failure.help("STORE is the file that an engine records to")
+            }
+            _ => failure,
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The `runtrail` program: looks at archives of workflow runs and exports them.
 //!
 //! ```text
-//! runtrail demo | export | runs | tree | cat | completions | man
+//! runtrail demo | export | runs | tree | cat | triggers | check | completions | man
 //! ```
 //!
 //! The program adds nothing to what the other crates do: it reads with `runtrail-archive`, exports
-//! with the same exporters that a program uses, and shows trees of `runtrail-json`. Standard output
+//! with the same exporters that a program uses, shows trees of `runtrail-json`, and asks the stores
+//! of `runtrail-trigger`. Standard output
 //! is the answer, standard error is everything else, and the exit code says how it went; `--help`
 //! lists the codes.
 
@@ -80,6 +81,8 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome {
         Command::Runs(args) => commands::runs::run(args, out),
         Command::Tree(args) => commands::tree::run(args, out),
         Command::Cat(args) => commands::cat::run(args, out),
+        Command::Triggers(args) => commands::triggers::run(args, out),
+        Command::Check(args) => commands::check::run(args, out),
         Command::Completions { shell } => commands::about::completions(*shell, out),
         Command::Man { dir } => commands::about::manual(dir.as_deref(), out),
     }

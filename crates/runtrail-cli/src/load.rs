@@ -21,7 +21,7 @@ use crate::progress::{Display, Watched};
 /// What reading an archive gave.
 pub(crate) struct Loaded {
     /// The events, in order, run by run.
-    pub(crate) events: Sorted,
+    pub(crate) events: Sorted<'static>,
     /// Which run was asked for, and which there are.
     pub(crate) selection: Selection,
     report: ReadReport,

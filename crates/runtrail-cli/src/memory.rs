@@ -2,14 +2,13 @@
 
 /// What the parts of an export may use; one set of numbers for the whole program.
 ///
-/// An export has two phases. While it reads, events are parsed and collected to be sorted; while it
-/// writes, they are merged and encoded. What the first phase holds is gone before the second one
-/// needs its share, but for the events that are kept in memory because all of them fit.
+/// Runs that overlap wait in memory while rows are encoded. Only where they do not fit is everything
+/// sorted first, before there are rows; then temporary files are merged while rows are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct MemoryPlan {
     /// Events being collected to be sorted.
     pub(crate) sort: usize,
-    /// Events that stay in memory to be written, where all fit.
+    /// Events that wait in memory while others are written.
     pub(crate) keep: usize,
     /// Merging the temporary files that the others went to.
     pub(crate) merge: usize,
@@ -38,7 +37,7 @@ impl MemoryPlan {
         }
         let parsing = Self::PER_THREAD * (threads + 1);
         let sort = (budget / 8 * 5).saturating_sub(parsing).max(budget / 4);
-        let lake = (budget / 5 * 2).max(Self::LAKE_MINIMUM);
+        let lake = (budget / 5 * 3).max(Self::LAKE_MINIMUM);
         let merge = budget / 16;
         let keep = budget - lake - merge - Self::RESERVE;
         Some(Self {
@@ -59,7 +58,7 @@ mod tests {
     fn a_gigabyte_with_two_threads() {
         let plan = MemoryPlan::new(1 << 30, 2).unwrap();
         let mib = [plan.sort, plan.keep, plan.merge, plan.lake].map(|bytes| bytes >> 20);
-        assert_eq!(mib, [628, 518, 64, 409]);
+        assert_eq!(mib, [628, 313, 64, 614]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) struct Watched {
     pub(crate) bytes: u64,
     /// Files to read.
     pub(crate) files: u64,
-    /// Whether reading is over.
+    /// Whether reading is over and writing goes on.
     pub(crate) writing: AtomicBool,
     /// Whether everything has been handed to the exporter.
     pub(crate) finishing: AtomicBool,
@@ -62,9 +62,9 @@ impl Watched {
             self.writing.load(Ordering::Relaxed),
             self.finishing.load(Ordering::Relaxed),
         ) {
-            (false, _) => Phase::Reading,
+            (_, true) => Phase::Finishing,
+            (false, false) => Phase::Reading,
             (true, false) => Phase::Writing,
-            (true, true) => Phase::Finishing,
         };
         let reading = phase == Phase::Reading;
         let events = self.reading.events.load(Ordering::Relaxed);

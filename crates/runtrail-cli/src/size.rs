@@ -1,5 +1,8 @@
 //! Sizes, lengths of time and zones as they stand on a command line.
 
+use runtrail_core::time::Timestamp;
+use runtrail_trigger::Limit;
+
 /// Reads a number of bytes: `1GiB`, `512M`, `64k`, `1000000`.
 ///
 /// Every unit is a power of 1024, with or without `iB` or `B`: memory comes in those.
@@ -45,6 +48,39 @@ pub(crate) fn parse_duration(text: &str) -> Result<f64, String> {
         _ => return Err(EXPECTED.to_owned()),
     };
     Ok(number * millis)
+}
+
+/// Reads an age, in milliseconds: as [`parse_duration`], and in days and weeks.
+pub(crate) fn parse_age(text: &str) -> Result<f64, String> {
+    const EXPECTED: &str = "expected an age such as 90m, 12h, 30d or 4w";
+    let lower = text.trim().to_ascii_lowercase();
+    let days = match lower.strip_suffix('w') {
+        Some(weeks) => weeks.parse().map(|weeks: u32| f64::from(weeks) * 7.0),
+        None => lower
+            .strip_suffix('d')
+            .unwrap_or("")
+            .parse::<u32>()
+            .map(f64::from),
+    };
+    match days {
+        Ok(days) => Ok(days * 86_400_000.0),
+        Err(_) => parse_duration(text).map_err(|_| EXPECTED.to_owned()),
+    }
+}
+
+/// Reads a time; one without an offset is UTC.
+pub(crate) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_with(text.trim(), Some(0))
+        .map_err(|error| format!("{error}: expected e.g. 2026-11-20T03:12:04Z"))
+}
+
+/// Reads how many records a page holds.
+pub(crate) fn parse_limit(text: &str) -> Result<Limit, String> {
+    let records: i64 = text
+        .trim()
+        .parse()
+        .map_err(|_| "expected a number".to_owned())?;
+    Limit::new(records).map_err(|error| error.to_string())
 }
 
 /// Reads a UTC offset, in minutes: `UTC`, `+07:00`, `-0330`.
@@ -105,6 +141,25 @@ mod tests {
         }
         for text in ["", "100", "ms", "1d", "-1s"] {
             assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn ages() {
+        for (text, days) in [("30d", 30.0), ("2W", 14.0), ("12h", 0.5), ("36m", 0.025)] {
+            assert_eq!(parse_age(text), Ok(days * 86_400_000.0), "{text}");
+        }
+        for text in ["", "d", "-1d", "1.5d", "30", "1y"] {
+            assert!(parse_age(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits() {
+        assert_eq!(parse_limit("7").map(Limit::get), Ok(7));
+        assert_eq!(parse_limit("9999").map(Limit::get), Ok(5000));
+        for text in ["0", "-3", "x", ""] {
+            assert!(parse_limit(text).is_err(), "{text}");
         }
     }
 

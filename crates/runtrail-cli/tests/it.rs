@@ -4,6 +4,7 @@
 mod it {
     mod about;
     mod cat;
+    mod check;
     mod demo;
     mod destinations;
     mod export;
@@ -13,6 +14,7 @@ mod it {
     mod spans;
     mod support;
     mod tree;
+    mod triggers;
 }
 
 #[test]

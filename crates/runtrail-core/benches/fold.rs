@@ -18,7 +18,7 @@ use std::hint::black_box;
 use archive::Archive;
 use rounds::{Way, measure, print_table};
 use runtrail_core::event::{TraceEvent, View};
-use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::text::Text;
 use runtrail_core::wire::{Read, WireReader};
 
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut events = parse(&archive);
     events.sort();
     let without_content = FoldLimits {
-        content: false,
+        detail: Detail::Spans,
         ..FoldLimits::default()
     };
     let mut ways = [

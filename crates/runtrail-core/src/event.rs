@@ -96,8 +96,22 @@ impl fmt::Display for EventKind {
 /// The path of scope segments an op ran in, root first: `["main", "[0]"]`.
 ///
 /// A clone is a reference count.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Ctx(Arc<[Text]>);
+
+impl Clone for Ctx {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        if !self.same_allocation(source) {
+            *self = source.clone();
+        }
+    }
+}
 
 impl Ctx {
     /// Makes a path of its segments.
@@ -127,6 +141,13 @@ impl Ctx {
         path
     }
 
+    /// Where the path is in memory: paths with the same address are the same while both exist.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.0.as_ptr() as usize
+    }
+
+    #[inline]
     pub(crate) fn same_allocation(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -181,7 +202,7 @@ impl fmt::Display for Status {
 ///
 /// `Eq`, `Ord` and `Hash` rest on one key: run, timestamp, seq, rank, event id, then the remaining
 /// content. Within a run that is the order in which things happened; see [`TraceEvent::rank`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct TraceEvent {
     /// The event's identity, opaque. Unique in a well-behaved archive; see [`TraceEvent::is_repeat_of`].
     pub event_id: Text,
@@ -201,6 +222,35 @@ pub struct TraceEvent {
     pub payload: Payload,
     /// Top-level fields that this version does not know, as one JSON object.
     pub extra: Option<Text>,
+}
+
+impl Clone for TraceEvent {
+    fn clone(&self) -> Self {
+        Self {
+            event_id: self.event_id.clone(),
+            request_id: self.request_id.clone(),
+            kind: self.kind.clone(),
+            op_name: self.op_name.clone(),
+            ctx: self.ctx.clone(),
+            timestamp: self.timestamp,
+            seq: self.seq,
+            payload: self.payload.clone(),
+            extra: self.extra.clone(),
+        }
+    }
+
+    /// Counts only the references that differ; from one event of a chunk to the next none does.
+    fn clone_from(&mut self, source: &Self) {
+        self.event_id.clone_from(&source.event_id);
+        self.request_id.clone_from(&source.request_id);
+        self.kind.clone_from(&source.kind);
+        self.op_name.clone_from(&source.op_name);
+        self.ctx.clone_from(&source.ctx);
+        self.timestamp = source.timestamp;
+        self.seq = source.seq;
+        self.payload.clone_from(&source.payload);
+        self.extra.clone_from(&source.extra);
+    }
 }
 
 impl TraceEvent {
@@ -262,19 +312,14 @@ impl TraceEvent {
 
     /// Returns the bytes of text that this event refers to.
     pub fn text_bytes(&self) -> usize {
-        let op_name = self.op_name.as_ref().map_or(0, |name| name.len());
-        let extra = self.extra.as_ref().map_or(0, |extra| extra.len());
-        let ctx: usize = self
-            .ctx
-            .segments()
-            .iter()
-            .map(|segment| segment.len())
-            .sum();
-        self.event_id.len()
-            + self.request_id.len()
+        let op_name = self.op_name.as_ref().map_or(0, Text::size);
+        let extra = self.extra.as_ref().map_or(0, Text::size);
+        let ctx: usize = self.ctx.segments().iter().map(Text::size).sum();
+        self.event_id.size()
+            + self.request_id.size()
             + op_name
             + ctx
-            + self.payload.text().len()
+            + self.payload.text().size()
             + extra
     }
 }
@@ -331,6 +376,22 @@ mod tests {
         assert_eq!(Ctx::new(["main", "[0]"]).path(), "main/[0]");
         assert_eq!(Ctx::new(["a/b", "c\\d"]).path(), "a\\/b/c\\\\d");
         assert_eq!(Ctx::default().path(), "");
+    }
+
+    #[test]
+    fn an_event_cloned_in_place_is_the_event() {
+        let lines = [
+            r#"{"event_id":"1","request_id":"r","kind":"op_end","op_name":"a","ctx":["main"],"timestamp":"2026-11-21T01:00:00Z","seq":0,"payload":{"status":"ok"},"host":"h"}"#,
+            r#"{"event_id":"2","request_id":"s","kind":"odd","op_name":null,"ctx":[],"timestamp":"2026-11-21T01:00:01.0000001Z","seq":1,"payload":{"n":1}}"#,
+        ];
+        let mut reader = crate::wire::WireReader::default();
+        let [one, other] = lines.map(|line| reader.read(&line.into()).unwrap());
+        let mut event = one.clone();
+        for source in [&other, &one] {
+            event.clone_from(source);
+            assert!(event == *source && event.is_repeat_of(source));
+            assert_eq!(event.payload.slots(), source.payload.slots());
+        }
     }
 
     #[test]

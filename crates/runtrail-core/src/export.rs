@@ -2,17 +2,26 @@
 //!
 //! An [`Exporter`] takes events, a [`SpanExporter`] takes what the fold made of them;
 //! [`Spans`] turns the second into the first. Both traits are synchronous and object-safe and have
-//! no default methods. Behaviour such as retry is added by wrapping.
+//! no default methods. Behaviour is added by wrapping: [`Retry`], [`RateLimit`] and [`DeadLetter`],
+//! the first two also around a [`SpanExporter`], beneath the fold.
 
 mod batch;
+mod dead_letter;
 mod error;
+mod rate_limit;
+mod retry;
 mod spans;
+mod timer;
 
 use std::time::Instant;
 
 pub use batch::{Batch, RunEnd, SpanBatch};
+pub use dead_letter::{DeadLetter, DeadLetterStore};
 pub use error::{ExportError, ExportErrorKind, Rejection};
+pub use rate_limit::{RateLimit, RateLimitSettings};
+pub use retry::{Backoff, Retry, RetrySettings};
 pub use spans::Spans;
+pub use timer::Timer;
 
 /// Takes events somewhere.
 pub trait Exporter: Send {
@@ -47,4 +56,42 @@ pub trait SpanExporter: Send {
 
     /// As [`Exporter::close`].
     fn close(self: Box<Self>, deadline: Instant) -> Result<(), ExportError>;
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<E: Exporter + ?Sized> Exporter for Box<E> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        (**self).export(batch)
+    }
+
+    fn flush(&mut self, deadline: Instant) -> Result<(), ExportError> {
+        (**self).flush(deadline)
+    }
+
+    fn close(self: Box<Self>, deadline: Instant) -> Result<(), ExportError> {
+        (*self).close(deadline)
+    }
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<E: SpanExporter + ?Sized> SpanExporter for Box<E> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn export(&mut self, batch: &SpanBatch) -> Result<(), ExportError> {
+        (**self).export(batch)
+    }
+
+    fn flush(&mut self, deadline: Instant) -> Result<(), ExportError> {
+        (**self).flush(deadline)
+    }
+
+    fn close(self: Box<Self>, deadline: Instant) -> Result<(), ExportError> {
+        (*self).close(deadline)
+    }
 }

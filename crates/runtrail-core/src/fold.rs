@@ -10,10 +10,14 @@
 //! is the longest dotted prefix of the op's; the innermost open group; the run.
 
 mod content;
+mod name;
+mod opener;
 mod run;
+mod runs;
 mod scope;
+mod slot;
 
-use run::RunFold;
+use runs::Runs;
 
 use crate::event::TraceEvent;
 use crate::span::{RunSummary, SpanRecord};
@@ -23,19 +27,36 @@ use crate::text::Text;
 use crate::span::{Anomalies, ParentRule};
 
 /// Maps of foreign keys: seeded at random, and several times as fast as the default.
-type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
+type Map<K, V> = std::collections::HashMap<K, V, Hashes>;
+
+/// Tables of numbers that are found by the foreign keys they stand for.
+type Table<T> = hashbrown::HashTable<T>;
+
+type Hashes = foldhash::fast::RandomState;
+
+/// How much the fold hands out, each with all that comes before it; what is not wanted costs
+/// next to nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// The summaries of runs, without their metadata; no spans.
+    Summary,
+    /// Spans, and in them no inputs, outputs, notes, metadata, items, media and single calls, which
+    /// are not counted as left out.
+    Spans,
+    /// Spans and summaries in full.
+    Content,
+}
 
 /// What the fold may hold per run. The events table of a lake holds what is left out here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoldLimits {
     /// Spans open at once in a run; further openers are counted and ignored.
     pub max_open_spans: usize,
-    /// Bytes of content (inputs, notes, last items) held for the open spans of a run; what comes
-    /// on top is left out of its span and counted in [`SpanRecord::content_dropped`].
+    /// Bytes of content (inputs, notes, last items, single calls and yields) held for the open spans
+    /// of a run; what comes on top is left out of its span and counted in [`SpanRecord::content_dropped`].
     pub max_held_bytes: usize,
-    /// Whether spans carry content at all. Without it inputs, outputs, notes, metadata, items, media
-    /// and single calls are left out of every span, and are not counted as left out.
-    pub content: bool,
+    /// How much is handed out.
+    pub detail: Detail,
 }
 
 impl Default for FoldLimits {
@@ -43,7 +64,7 @@ impl Default for FoldLimits {
         Self {
             max_open_spans: 1_000_000,
             max_held_bytes: 64 << 20,
-            content: true,
+            detail: Detail::Content,
         }
     }
 }
@@ -71,7 +92,7 @@ impl Default for FoldLimits {
 pub struct Fold {
     namespace: String,
     limits: FoldLimits,
-    runs: Map<Text, RunFold>,
+    runs: Runs,
 }
 
 impl Fold {
@@ -80,7 +101,7 @@ impl Fold {
         Self {
             namespace: namespace.into(),
             limits,
-            runs: Map::default(),
+            runs: Runs::default(),
         }
     }
 
@@ -88,14 +109,10 @@ impl Fold {
     ///
     /// A run's events must come in their order ([`TraceEvent`]'s `Ord`); runs may interleave.
     pub fn push(&mut self, event: &TraceEvent, spans: &mut Vec<SpanRecord>) {
-        if let Some(run) = self.runs.get_mut(event.request_id.as_str()) {
+        let runs = &mut self.runs;
+        if let Some(run) = runs.of(&event.request_id, &self.namespace, self.limits) {
             run.push(event, spans);
-            return;
         }
-        let request_id = event.request_id.detached();
-        let mut run = RunFold::new(&self.namespace, request_id.clone(), self.limits);
-        run.push(event, spans);
-        self.runs.insert(request_id, run);
     }
 
     /// Ends a run: closes what is open, innermost first, and sums it up.
@@ -106,14 +123,15 @@ impl Fold {
         request_id: &str,
         spans: &mut Vec<SpanRecord>,
     ) -> Option<RunSummary> {
-        self.runs
-            .remove(request_id)
-            .and_then(|run| run.finish(spans))
+        let mut run = self.runs.take(request_id)?;
+        let summary = run.finish(spans);
+        self.runs.keep(run);
+        summary
     }
 
     /// Returns the runs that have not been finished, in the order of their ids.
     pub fn open_runs(&self) -> Vec<Text> {
-        let mut runs: Vec<_> = self.runs.keys().cloned().collect();
+        let mut runs: Vec<_> = self.runs.ids().cloned().collect();
         runs.sort_unstable();
         runs
     }

@@ -10,11 +10,17 @@
 //! since OpenTelemetry reads zero as "no id".
 
 use std::fmt;
+use std::sync::LazyLock;
+
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 
 use crate::event::Ctx;
 
-const TRACE_CONTEXT: &str = "runtrail otlp trace_id v1";
-const SPAN_CONTEXT: &str = "runtrail otlp span_id v1";
+// A context is hashed to a key before anything else is, and is the same for every id.
+static TRACE_KEY: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("runtrail otlp trace_id v1"));
+static SPAN_KEY: LazyLock<ContextKey> =
+    LazyLock::new(|| hash_derive_key_context("runtrail otlp span_id v1"));
 
 /// Identifies a span within all runs of a namespace; shown as 16 hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,10 +40,10 @@ impl SpanId {
 impl TraceId {
     /// Derives the id of a run.
     pub fn of_run(namespace: &str, request_id: &str) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(TRACE_CONTEXT);
-        push_part(&mut hasher, namespace.as_bytes());
-        push_part(&mut hasher, request_id.as_bytes());
-        Self(head(&hasher))
+        let mut message = Message::default();
+        message.part(namespace);
+        message.part(request_id);
+        Self(message.head(&TRACE_KEY))
     }
 
     /// Returns the id's bytes.
@@ -49,78 +55,142 @@ impl TraceId {
 /// Derives the span ids of one run.
 #[derive(Debug, Clone)]
 pub struct SpanIds {
-    prefix: blake3::Hasher,
+    /// What all ids of the run are derived from, and then the tag of an op: most spans are ops.
+    prefix: Box<[u8]>,
 }
+
+/// The length and the tag.
+const OP_TAG: &[u8] = b"\x02\0\0\0\0\0\0\0op";
 
 impl SpanIds {
     /// Prepares the ids of a run's spans.
     pub fn of_run(namespace: &str, request_id: &str) -> Self {
-        let mut prefix = blake3::Hasher::new_derive_key(SPAN_CONTEXT);
-        push_part(&mut prefix, namespace.as_bytes());
-        push_part(&mut prefix, request_id.as_bytes());
-        Self { prefix }
+        let len = 16 + namespace.len() + request_id.len() + OP_TAG.len();
+        let mut prefix = Vec::with_capacity(len);
+        for part in [namespace, request_id] {
+            prefix.extend_from_slice(&(part.len() as u64).to_le_bytes());
+            prefix.extend_from_slice(part.as_bytes());
+        }
+        prefix.extend_from_slice(OP_TAG);
+        Self {
+            prefix: prefix.into(),
+        }
     }
 
     /// Returns the id of the run's own span.
     pub fn run(&self) -> SpanId {
-        self.derive("run", &[])
+        SpanId(self.tagged("run").head(&SPAN_KEY))
     }
 
     /// Returns the id of an op: the `occurrence`-th, from 0, of its name and path.
     pub fn op(&self, op_name: &str, ctx: &Ctx, occurrence: u64) -> SpanId {
-        let mut hasher = self.tagged("op");
-        push_op(&mut hasher, op_name, ctx, occurrence);
-        SpanId(head(&hasher))
+        let mut message = Message::default();
+        message.bytes(&self.prefix);
+        message.op(op_name, ctx, occurrence);
+        SpanId(message.head(&SPAN_KEY))
     }
 
     /// Returns the id of an op's call of an LLM: its `index`-th, from 0.
     pub fn llm(&self, op_name: &str, ctx: &Ctx, occurrence: u64, index: u64) -> SpanId {
-        let mut hasher = self.tagged("llm");
-        push_op(&mut hasher, op_name, ctx, occurrence);
-        push_part(&mut hasher, &index.to_le_bytes());
-        SpanId(head(&hasher))
+        let mut message = self.tagged("llm");
+        message.op(op_name, ctx, occurrence);
+        message.count(index);
+        SpanId(message.head(&SPAN_KEY))
     }
 
     /// Returns the id of a group: the `occurrence`-th, from 0, of its name.
     pub fn group(&self, name: &str, occurrence: u64) -> SpanId {
-        self.derive("group", &[name.as_bytes(), &occurrence.to_le_bytes()])
+        let mut message = self.tagged("group");
+        message.part(name);
+        message.count(occurrence);
+        SpanId(message.head(&SPAN_KEY))
     }
 
-    fn derive(&self, tag: &str, parts: &[&[u8]]) -> SpanId {
-        let mut hasher = self.tagged(tag);
-        for part in parts {
-            push_part(&mut hasher, part);
+    fn tagged(&self, tag: &str) -> Message {
+        let mut message = Message::default();
+        message.bytes(&self.prefix[..self.prefix.len() - OP_TAG.len()]);
+        message.part(tag);
+        message
+    }
+}
+
+/// What an id is derived from.
+///
+/// It is gathered before it is hashed: each call of the hasher costs more than a part of the usual
+/// few bytes does, and the hasher is too large to be handed around.
+struct Message {
+    short: [u8; SHORT],
+    len: usize,
+    /// All of it, once it is not short any more.
+    long: Vec<u8>,
+}
+
+/// Holds what ids are usually derived from, some 120 bytes.
+const SHORT: usize = 256;
+
+impl Default for Message {
+    #[inline]
+    fn default() -> Self {
+        Self {
+            short: [0; SHORT],
+            len: 0,
+            long: Vec::new(),
         }
-        SpanId(head(&hasher))
-    }
-
-    fn tagged(&self, tag: &str) -> blake3::Hasher {
-        let mut hasher = self.prefix.clone();
-        push_part(&mut hasher, tag.as_bytes());
-        hasher
     }
 }
 
-fn push_op(hasher: &mut blake3::Hasher, op_name: &str, ctx: &Ctx, occurrence: u64) {
-    push_part(hasher, op_name.as_bytes());
-    for segment in ctx.segments() {
-        push_part(hasher, segment.as_bytes());
+impl Message {
+    #[inline]
+    fn part(&mut self, part: &str) {
+        self.number(part.len() as u64);
+        self.bytes(part.as_bytes());
     }
-    push_part(hasher, &occurrence.to_le_bytes());
-}
 
-fn push_part(hasher: &mut blake3::Hasher, part: &[u8]) {
-    hasher.update(&(part.len() as u64).to_le_bytes());
-    hasher.update(part);
-}
-
-fn head<const N: usize>(hasher: &blake3::Hasher) -> [u8; N] {
-    let mut id = [0; N];
-    hasher.finalize_xof().fill(&mut id);
-    if id == [0; N] {
-        id[N - 1] = 1;
+    #[inline]
+    fn op(&mut self, op_name: &str, ctx: &Ctx, occurrence: u64) {
+        self.part(op_name);
+        for segment in ctx.segments() {
+            self.part(segment);
+        }
+        self.count(occurrence);
     }
-    id
+
+    #[inline]
+    fn count(&mut self, count: u64) {
+        self.number(8);
+        self.number(count);
+    }
+
+    #[inline]
+    fn number(&mut self, number: u64) {
+        self.bytes(&number.to_le_bytes());
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if let Some(room) = self.short.get_mut(self.len..end) {
+            room.copy_from_slice(bytes);
+        } else {
+            if self.long.is_empty() {
+                self.long.extend_from_slice(&self.short[..self.len]);
+            }
+            self.long.extend_from_slice(bytes);
+        }
+        self.len = end;
+    }
+
+    fn head<const N: usize>(&self, key: &ContextKey) -> [u8; N] {
+        let whole = self.short.get(..self.len).unwrap_or(&self.long);
+        let mut hasher = blake3::Hasher::new_from_context_key(key);
+        let hash = hasher.update(whole).finalize();
+        let mut id = [0; N];
+        id.copy_from_slice(&hash.as_bytes()[..N]);
+        if id == [0; N] {
+            id[N - 1] = 1;
+        }
+        id
+    }
 }
 
 macro_rules! shown_as_hex {
@@ -172,6 +242,21 @@ mod tests {
                 .to_string(),
             "cc5e0847138d50c4"
         );
+    }
+
+    #[test]
+    fn long_parts_are_hashed_as_short_ones_are() {
+        let (long, rest) = ("n".repeat(SHORT), "x".repeat(SHORT - 1));
+        let ctx = Ctx::new([&*long, "main", &*rest]);
+        let id = SpanIds::of_run("", "r1").op(&long, &ctx, 7);
+        let mut hasher = blake3::Hasher::new_derive_key("runtrail otlp span_id v1");
+        let occurrence = 7_u64.to_le_bytes();
+        for part in ["", "r1", "op", &*long, &*long, "main", &*rest] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.update(&8_u64.to_le_bytes()).update(&occurrence);
+        assert_eq!(id.to_bytes(), hasher.finalize().as_bytes()[..8]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 
 pub use canonical::canonical;
 pub(crate) use repair::repair;
-pub(crate) use scan::{ScanError, Scanner};
+pub(crate) use scan::{MAX_DEPTH, ScanError, Scanner};
 
 /// The text of one JSON value, borrowed from where it stands.
 ///

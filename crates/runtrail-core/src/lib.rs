@@ -30,6 +30,7 @@
 //! | ctx | the path of scopes an op ran in, root first |
 //! | group | a named stretch of a run, from `group_start` to `group_end` |
 //! | span | a closed op or group |
+//! | link | what started a run, noted in its own stream ([`link`]) |
 //!
 //! # Guarantees
 //!
@@ -48,12 +49,15 @@
 //! whether trying again can help. What the fold cannot pair is in
 //! [`Anomalies`](span::Anomalies).
 
+pub mod emit;
 pub mod event;
 pub mod export;
 pub mod fold;
 pub mod id;
 pub mod json;
+pub mod link;
 pub mod name;
+pub mod pipeline;
 pub mod printable;
 pub mod process;
 pub mod schema;

@@ -32,11 +32,44 @@
 //! assert_eq!(chain.held(), 0);
 //! ```
 
+mod aggregate;
 mod chain;
+mod dedup;
+mod drop_empty;
+mod edit;
+mod enrich;
+mod filter;
+mod group_by;
+mod groups;
+mod hold;
+mod lift;
+mod moment;
 mod output;
+mod pattern;
+mod redact;
+mod runs;
+mod sample;
+mod settings;
+mod tokens;
+mod truncate;
+mod value;
 
+use std::any::Any;
+
+pub use aggregate::{Aggregate, AggregateSettings, Reducer, Stat};
 pub use chain::Chain;
+pub use dedup::{Dedup, DedupSettings};
+pub use drop_empty::{DropEmpty, DropEmptySettings};
+pub use enrich::{Enrich, EnrichSettings};
+pub use filter::{DropKinds, DropKindsSettings, DropOps, KeepOps, OpFilterSettings};
+pub use group_by::{Boundary, EventMatch, GroupBy, GroupBySettings};
 pub use output::{Discard, Output, Tally};
+pub use pattern::NamePattern;
+pub use redact::{Redact, RedactSettings};
+pub use sample::{Sample, SampleSettings, WhenFull};
+pub use settings::{HoldLimits, SettingsError, StateLimits};
+pub use truncate::{Truncate, TruncateSettings};
+pub use value::ValuePath;
 
 use crate::event::TraceEvent;
 use crate::text::Text;
@@ -45,7 +78,7 @@ use crate::text::Text;
 ///
 /// Every event handed in is forwarded, discarded, or held and counted by [`held`](Self::held); every
 /// event given out beside them is made. A [`Chain`] checks the sum.
-pub trait Processor: Send {
+pub trait Processor: Any + Send {
     /// Returns the name that a configuration knows it by.
     fn name(&self) -> &str;
 

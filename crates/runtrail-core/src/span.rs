@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::event::{Ctx, Status};
 use crate::id::SpanId;
+use crate::link::Link;
 use crate::text::Text;
 use crate::time::Timestamp;
 
@@ -49,7 +50,7 @@ pub struct SpanRecord {
     pub ops: u64,
     /// Those of them that ended with an error.
     pub errors: u64,
-    /// What the op was given, as JSON text.
+    /// What the op was given, as JSON text; it may share the chunk of the event it came from.
     pub inputs: Option<Text>,
     /// What the op gave back, as JSON text; it may share the chunk of the event it came from.
     pub outputs: Option<Text>,
@@ -61,7 +62,7 @@ pub struct SpanRecord {
     pub media: Vec<Media>,
     /// Bytes of content that were left out because of [`FoldLimits`](crate::fold::FoldLimits).
     pub content_dropped: u64,
-    /// The event that opened it.
+    /// The event that opened it; it may share the chunk of that event.
     pub start_event_id: Option<Text>,
     /// The event that closed it; it may share the chunk of that event.
     pub end_event_id: Option<Text>,
@@ -201,9 +202,10 @@ pub struct Yields {
     pub first_at: Option<Timestamp>,
     /// When the last came.
     pub last_at: Option<Timestamp>,
-    /// The last item, as JSON text.
+    /// The last item, as JSON text; it may share the chunk of the event it came from.
     pub last_value: Option<Text>,
-    /// When each came: the first [`YIELDS_AT_AN_END`] and the last as many, in order.
+    /// When each came: the first [`YIELDS_AT_AN_END`] and the last as many, in order, as far as
+    /// [`FoldLimits`](crate::fold::FoldLimits) let them be kept.
     pub moments: YieldMoments,
 }
 
@@ -222,6 +224,12 @@ struct Moments {
 }
 
 impl YieldMoments {
+    /// How many bytes more they take with the next yield; 0 where it replaces one.
+    pub(crate) fn bytes_to_grow(&self) -> usize {
+        let grows = self.len() < 2 * YIELDS_AT_AN_END;
+        if grows { size_of::<YieldMoment>() } else { 0 }
+    }
+
     /// Adds the next yield; one between the first and the last ones is forgotten.
     pub fn push(&mut self, moment: YieldMoment) {
         let Moments { first, last } = &mut **self.0.get_or_insert_default();
@@ -370,7 +378,7 @@ pub struct Anomalies {
     pub duplicates: u64,
     /// Events whose `parent_id` or `opener_id` names no opener of the run.
     pub unknown_references: u64,
-    /// Spans whose content was left out because of a limit.
+    /// Spans, notes, links and calls that were left out, or whose content was, because of a limit.
     pub content_dropped: u64,
     /// Openers that were ignored because too many spans were open.
     pub open_limit: u64,
@@ -455,6 +463,9 @@ pub struct RunSummary {
     pub anomalies: Anomalies,
     /// Notes on the run itself, made while no group was open, as one JSON object.
     pub metadata: Option<Text>,
+    /// What started the run, in the order of the notes that say so; at most 1024. What comes on
+    /// top is counted in [`Anomalies::content_dropped`].
+    pub links: Vec<Link>,
 }
 
 impl RunSummary {

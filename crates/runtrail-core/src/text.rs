@@ -17,11 +17,31 @@ use faststr::FastStr;
 /// before holding on to a small piece of a large chunk.
 ///
 /// A chunk is limited to 4 GiB, so that a slice is two 32-bit offsets.
-#[derive(Clone)]
 pub struct Text {
     chunk: Arc<FastStr>,
     start: u32,
     end: u32,
+}
+
+impl Clone for Text {
+    #[inline]
+    fn clone(&self) -> Self {
+        Self {
+            chunk: Arc::clone(&self.chunk),
+            start: self.start,
+            end: self.end,
+        }
+    }
+
+    /// Neighbours mostly share a chunk; then no reference is counted, which costs more than all else.
+    #[inline]
+    fn clone_from(&mut self, source: &Self) {
+        if self.same_chunk(source) {
+            (self.start, self.end) = (source.start, source.end);
+        } else {
+            *self = source.clone();
+        }
+    }
 }
 
 impl Text {
@@ -31,18 +51,22 @@ impl Text {
     /// before (see `max_line` of the archive reader).
     pub fn new(text: impl Into<String>) -> Self {
         let mut text = text.into();
-        if u32::try_from(text.len()).is_err() {
-            let mut cut = u32::MAX as usize;
-            while !text.is_char_boundary(cut) {
-                cut -= 1;
-            }
-            text.truncate(cut);
-        }
+        text.truncate(fitting(&text));
         let end = text.len() as u32;
         Self {
             chunk: Arc::new(FastStr::from_string(text)),
             start: 0,
             end,
+        }
+    }
+
+    /// Copies a string into a chunk of its own.
+    fn copied(text: &str) -> Self {
+        let text = &text[..fitting(text)];
+        Self {
+            chunk: Arc::new(FastStr::new(text)),
+            start: 0,
+            end: text.len() as u32,
         }
     }
 
@@ -73,6 +97,12 @@ impl Text {
             .unwrap_or_default()
     }
 
+    /// Returns the length in bytes, without a look at the chunk.
+    #[inline]
+    pub(crate) fn size(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
     /// Returns a slice that shares this text's chunk, or empty text where the range is not one.
     pub fn slice(&self, range: Range<usize>) -> Self {
         let whole = self.as_str();
@@ -100,12 +130,34 @@ impl Text {
         }
     }
 
+    /// Returns a part of the text; `None` where the range is not one.
+    #[inline]
+    pub(crate) fn get_part(&self, (start, end): (u32, u32)) -> Option<&str> {
+        let (start, end) = (self.start.checked_add(start)?, self.start.checked_add(end)?);
+        if end > self.end {
+            return None;
+        }
+        self.chunk.as_str().get(start as usize..end as usize)
+    }
+
+    /// Returns `part`, a slice of this text, as text that shares its chunk; empty text where it is
+    /// a slice of another.
+    #[inline]
+    pub(crate) fn share(&self, part: &str) -> Self {
+        // What lies within the bytes of a text and is text itself begins and ends with a character.
+        let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
+        match start.checked_add(part.len()) {
+            Some(end) if end <= self.bytes().len() => self.part((start, end)),
+            _ => self.part((0, 0)),
+        }
+    }
+
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
-        if self.len() == self.chunk.len() {
+        if self.bytes().len() == self.chunk.len() {
             self.clone()
         } else {
-            Self::new(self.as_str())
+            Self::copied(self.as_str())
         }
     }
 
@@ -113,6 +165,15 @@ impl Text {
     pub fn chunk_len(&self) -> usize {
         self.chunk.len()
     }
+}
+
+/// How many bytes of a string fit a chunk: all but for one of more than 4 GiB.
+fn fitting(text: &str) -> usize {
+    let mut fitting = text.len().min(u32::MAX as usize);
+    while !text.is_char_boundary(fitting) {
+        fitting -= 1;
+    }
+    fitting
 }
 
 impl Default for Text {
@@ -143,7 +204,7 @@ impl Borrow<str> for Text {
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self::new(text)
+        Self::copied(text)
     }
 }
 
@@ -164,9 +225,16 @@ impl Text {
             .unwrap_or_default()
     }
 
+    /// Whether both are slices of one chunk, which therefore stays in memory with either.
+    #[inline]
+    pub(crate) fn same_chunk(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.chunk, &other.chunk)
+    }
+
     /// Whether both are the same slice of the same chunk, which needs no look at the text.
-    fn same_slice(&self, other: &Self) -> bool {
-        self.start == other.start && self.end == other.end && Arc::ptr_eq(&self.chunk, &other.chunk)
+    #[inline]
+    pub(crate) fn same_slice(&self, other: &Self) -> bool {
+        self.start == other.start && self.end == other.end && self.same_chunk(other)
     }
 }
 
@@ -179,14 +247,15 @@ impl PartialEq for Text {
 impl Eq for Text {}
 
 impl PartialEq<str> for Text {
+    #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
+        self.bytes() == other.as_bytes()
     }
 }
 
 impl PartialEq<&str> for Text {
     fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
+        *self == **other
     }
 }
 
@@ -242,6 +311,28 @@ mod tests {
         assert_eq!(world, "world");
         assert_eq!(world.chunk_len(), chunk.len());
         assert_eq!(world.detached().chunk_len(), 5);
+    }
+
+    #[test]
+    fn a_shared_part_is_a_slice_of_the_text_or_nothing() {
+        let chunk = Text::new("héllo world");
+        let hello = chunk.slice(0..6);
+        let shared = hello.share(&hello[3..]);
+        assert_eq!(shared, "llo");
+        assert!(shared.same_chunk(&chunk));
+        assert_eq!(hello.share(&chunk[5..8]), "");
+        assert_eq!(hello.share("elsewhere"), "");
+    }
+
+    #[test]
+    fn a_clone_in_place_is_a_clone() {
+        let (chunk, other) = (Text::new("héllo world"), Text::new("other"));
+        let mut text = chunk.slice(0..6);
+        for source in [&chunk.slice(7..12), &other, &chunk] {
+            text.clone_from(source);
+            assert_eq!(text, *source);
+            assert!(text.same_chunk(source));
+        }
     }
 
     #[test]

@@ -177,7 +177,7 @@ impl WireReader {
         };
         self.last_ctx.0.clear();
         self.last_ctx.0.extend_from_slice(raw);
-        self.last_ctx.1 = ctx.clone();
+        self.last_ctx.1.clone_from(&ctx);
         Some(ctx)
     }
 }

@@ -1,11 +1,22 @@
-//! Tests of the fold on generated and recorded runs.
+//! Tests of the fold on generated and recorded runs, and of the pipeline.
 
 #[cfg(test)]
 mod it {
+    mod accounting;
     mod batches;
     mod golden;
+    mod host;
+    mod links;
+    mod live;
+    mod memory;
     mod pairing;
     mod parents;
+    mod process;
+    mod process_groups;
+    mod process_laws;
+    mod process_redact;
+    mod schedules;
+    mod slow;
 }
 
 #[test]

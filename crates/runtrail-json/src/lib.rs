@@ -4,6 +4,7 @@
 //!   and unfinished states said in words. A file a run, or a line a run.
 //! - [`EventLines`] writes events as JSON Lines, the format of an archive: rotated by size and by
 //!   time, compressed if asked for.
+//! - [`DeadLetterFile`] keeps what another exporter gave up, as an archive.
 //! - [`RunTree`] is the tree itself, for whoever renders it another way; [`write_tree`] renders it
 //!   as JSON.
 //!
@@ -61,6 +62,7 @@
 //! nothing of that file becomes visible, and the same export can be run again. [`Trees::dir`] goes
 //! on with the next run.
 
+mod dead_letters;
 mod lines;
 mod report;
 mod tree;
@@ -69,6 +71,7 @@ mod whole;
 mod words;
 mod write;
 
+pub use dead_letters::DeadLetterFile;
 pub use lines::{EventFile, EventLines, LinesCounts, LinesReport};
 pub use report::Report;
 pub use tree::{Node, RunTree, Visit, Walk};

@@ -7,7 +7,9 @@ mod it {
     mod golden;
     mod limits;
     mod lines;
+    mod live;
     mod tree;
+    mod wrapped;
 }
 
 #[test]

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use runtrail_core::event::{Ctx, TraceEvent};
 use runtrail_core::export::{Batch, ExportError, Exporter};
 use runtrail_core::fold::Fold;
 use runtrail_core::span::{RunSummary, RunTotals, SpanRecord};
@@ -21,8 +20,9 @@ use parts::Parts;
 use crate::commit::CommitRecord;
 use crate::encode::EncodePool;
 use crate::error::LakeError;
+use crate::fresh::BatchEvent;
 use crate::partition::PartitionKey;
-use crate::rows::{Misfits, RowBuilder, push_event, push_group, push_op, push_run};
+use crate::rows::{RowBuilder, event_bytes, push_group, push_op, push_run};
 use crate::settings::{Partition, Table, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
@@ -92,12 +92,12 @@ pub struct Lake {
     parts: Parts,
     fold: Fold,
     spans: Vec<SpanRecord>,
-    ctx_path: (Ctx, String),
     sources: Vec<SourceInfo>,
     quarantine: Option<(PathBuf, BTreeMap<String, u64>)>,
     events: u64,
     totals: RunTotals,
-    misfits: Misfits,
+    /// How many batches were taken.
+    batches: u64,
     report: LakeReportHandle,
 }
 
@@ -160,19 +160,22 @@ impl Lake {
         }
     }
 
-    fn take_event(&mut self, event: &TraceEvent) -> Result<(), LakeError> {
+    fn take_event(&mut self, batch: &Batch, index: usize) -> Result<(), LakeError> {
+        let Some(event) = batch.events().get(index) else {
+            return Ok(());
+        };
         self.events += 1;
         if self.tables.contains(Table::Events) {
-            if self.ctx_path.0 != event.ctx {
-                self.ctx_path = (event.ctx.clone(), event.ctx.path());
+            let key = PartitionKey::of(Table::Events, self.partition, event.timestamp);
+            let event = BatchEvent {
+                number: self.batches,
+                batch,
+                index,
+                bytes: event_bytes(event),
+            };
+            if self.waiting.push_event(key, event)? {
+                self.encode(key)?;
             }
-            let path = std::mem::take(&mut self.ctx_path.1);
-            let mut misfits = std::mem::take(&mut self.misfits);
-            let pushed = self.push(Table::Events, event.timestamp, |rows| {
-                push_event(rows, event, &path, &mut misfits);
-            });
-            (self.ctx_path.1, self.misfits) = (path, misfits);
-            pushed?;
         }
         self.fold.push(event, &mut self.spans);
         self.take_spans()
@@ -218,15 +221,18 @@ impl Lake {
     }
 
     fn take_batch(&mut self, batch: &Batch) -> Result<(), LakeError> {
+        self.batches += 1;
+        let mut index = 0;
         for (events, ended) in batch.stretches() {
-            for event in events {
-                self.take_event(event)?;
+            for _ in events {
+                self.take_event(batch, index)?;
+                index += 1;
             }
             if let Some(request_id) = ended {
                 self.finish_run(request_id)?;
             }
         }
-        Ok(())
+        self.waiting.let_go()
     }
 
     /// Encodes what still waits, ends every file, publishes, and records the export.
@@ -252,7 +258,7 @@ impl Lake {
             files,
             events: self.events,
             totals: std::mem::take(&mut self.totals),
-            misfits: std::mem::take(&mut self.misfits),
+            misfits: self.parts.take_misfits(self.waiting.take_misfits()),
             quarantine,
             record: Some(record),
         };

@@ -56,6 +56,7 @@
 mod commit;
 mod encode;
 mod error;
+mod fresh;
 mod lake;
 mod part;
 mod partition;

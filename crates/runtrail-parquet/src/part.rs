@@ -9,7 +9,7 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::writer::SerializedFileWriter;
 
-use crate::encode::{Encoded, TableFormat};
+use crate::encode::{Chunk, Encoded, TableFormat};
 use crate::error::LakeError;
 use crate::partition::PartitionKey;
 use crate::schema::SCHEMA_VERSION;
@@ -73,7 +73,10 @@ impl PartFile {
         let result = (|| {
             let mut row_group = self.writer.next_row_group()?;
             for chunk in encoded.chunks {
-                chunk.append_to_row_group(&mut row_group)?;
+                match chunk {
+                    Chunk::Arrow(chunk) => chunk.append_to_row_group(&mut row_group)?,
+                    Chunk::Content(chunk) => row_group.append_column(&chunk.bytes, chunk.close)?,
+                }
             }
             row_group.close().map(|_| ())
         })();

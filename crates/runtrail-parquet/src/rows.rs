@@ -6,24 +6,44 @@ mod spans;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder,
-    ListBuilder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+    ArrayRef, BooleanBuilder, Float64Builder, Int16Builder, Int64Builder, ListBuilder, RecordBatch,
+    StringBuilder, StringViewBuilder, TimestampMicrosecondBuilder, new_null_array,
 };
+use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 use runtrail_core::span::Usage;
 use runtrail_core::time::Timestamp;
 
-pub(crate) use events::{Misfits, push_event};
+pub(crate) use events::{EventRows, Misfits, event_bytes};
 pub(crate) use spans::{push_group, push_op, push_run};
 
+use crate::encode::PageBuffer;
 use crate::schema::{Kind, arrow_schema, columns, list_element};
 use crate::settings::Table;
+
+/// Rows are made columns of about this many bytes at a time.
+const BATCH_BYTES: usize = 1 << 20;
+const BATCH_ROWS: usize = 8192;
+
+/// Bytes of content that waiting rows keep together.
+const CONTENT_BLOCK: u32 = 128 << 10;
 
 /// What a row costs beside its text: fixed-size values, offsets and validity.
 const ROW_OVERHEAD: usize = 64;
 
-enum ColumnBuilder {
+/// A column in progress. Rows at its end that have no value are only counted.
+struct Column {
+    values: Values,
+    len: usize,
+    /// The column of the latest batch in which no row had a value, for the next one.
+    nulls: Option<ArrayRef>,
+}
+
+enum Values {
     Text(StringBuilder),
+    Content(StringViewBuilder),
+    /// Content that goes to its pages at once; the number among the pages.
+    Pages(usize),
     Texts(ListBuilder<StringBuilder>),
     Time(TimestampMicrosecondBuilder),
     Nanos(Int16Builder),
@@ -32,10 +52,33 @@ enum ColumnBuilder {
     Flag(BooleanBuilder),
 }
 
+impl Column {
+    /// Accounts for the rows up to `row`, and for one that is about to be appended.
+    fn reach(&mut self, row: usize) {
+        let missing = row - self.len;
+        self.len = row + 1;
+        if missing == 0 {
+            return;
+        }
+        match &mut self.values {
+            Values::Text(column) => column.append_nulls(missing),
+            Values::Content(column) => (0..missing).for_each(|_| column.append_null()),
+            Values::Pages(_) => {}
+            Values::Texts(column) => column.append_nulls(missing),
+            Values::Time(column) => column.append_nulls(missing),
+            Values::Nanos(column) => column.append_nulls(missing),
+            Values::Integer(column) => column.append_nulls(missing),
+            Values::Float(column) => column.append_nulls(missing),
+            Values::Flag(column) => column.append_nulls(missing),
+        }
+    }
+}
+
 /// Collects the rows of one table. A row is pushed column by column, in the order of the schema.
 pub(crate) struct RowBuilder {
-    table: Table,
-    columns: Vec<ColumnBuilder>,
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    pages: Vec<PageBuffer>,
     at: usize,
     rows: usize,
     bytes: usize,
@@ -46,14 +89,42 @@ impl RowBuilder {
         let columns = columns(table)
             .iter()
             .enumerate()
-            .map(|(index, &(_, kind, _))| builder(kind, index + 1));
+            .map(|(index, &(_, kind, _))| Column {
+                values: values(kind, index + 1),
+                len: 0,
+                nulls: None,
+            });
         Self {
-            table,
+            schema: arrow_schema(table),
             columns: columns.collect(),
+            pages: Vec::new(),
             at: 0,
             rows: 0,
             bytes: 0,
         }
+    }
+
+    /// Makes a builder that puts content into pages, one for each column of content; in the
+    /// batches that it makes they are empty.
+    pub(crate) fn with_pages(table: Table, pages: Vec<PageBuffer>) -> Self {
+        let mut rows = Self::new(table);
+        let mut number = 0..pages.len();
+        for column in &mut rows.columns {
+            if matches!(column.values, Values::Content(_))
+                && let Some(number) = number.next()
+            {
+                column.values = Values::Pages(number);
+            }
+        }
+        Self { pages, ..rows }
+    }
+
+    pub(crate) fn pages(&mut self) -> &mut Vec<PageBuffer> {
+        &mut self.pages
+    }
+
+    pub(crate) fn into_pages(self) -> Vec<PageBuffer> {
+        self.pages
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -65,21 +136,51 @@ impl RowBuilder {
         self.bytes
     }
 
-    fn next(&mut self) -> &mut ColumnBuilder {
-        let at = self.at;
+    /// Whether there are enough rows to make columns of them.
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes >= BATCH_BYTES || self.rows >= BATCH_ROWS
+    }
+
+    /// Steps over columns of the row that have no value.
+    pub(crate) fn skip(&mut self, columns: usize) {
+        for _ in 0..columns {
+            if let Values::Pages(number) = self.columns[self.at].values {
+                self.pages[number].push(None);
+            }
+            self.step();
+        }
+    }
+
+    fn step(&mut self) {
         self.at += 1;
         if self.at == self.columns.len() {
             self.at = 0;
             self.rows += 1;
             self.bytes += ROW_OVERHEAD;
         }
-        &mut self.columns[at]
+    }
+
+    /// Steps to the next column, and gives the one at hand to append a value to.
+    fn next(&mut self) -> &mut Values {
+        let (at, row) = (self.at, self.rows);
+        self.step();
+        let column = &mut self.columns[at];
+        column.reach(row);
+        &mut column.values
     }
 
     pub(crate) fn text(&mut self, value: Option<&str>) {
-        self.bytes += value.map_or(0, str::len);
+        let Some(value) = value else {
+            return self.skip(1);
+        };
+        self.bytes += value.len();
+        if let Values::Pages(number) = self.columns[self.at].values {
+            self.pages[number].push(Some(value));
+            return self.step();
+        }
         match self.next() {
-            ColumnBuilder::Text(column) => column.append_option(value),
+            Values::Text(column) => column.append_value(value),
+            Values::Content(column) => column.append_value(value),
             _ => debug_assert!(false, "the column holds no text"),
         }
     }
@@ -87,7 +188,7 @@ impl RowBuilder {
     pub(crate) fn texts<'a>(&mut self, values: impl Iterator<Item = &'a str>) {
         let mut bytes = 0;
         match self.next() {
-            ColumnBuilder::Texts(column) => {
+            Values::Texts(column) => {
                 for value in values {
                     bytes += value.len() + 4;
                     column.values().append_value(value);
@@ -100,8 +201,11 @@ impl RowBuilder {
     }
 
     pub(crate) fn integer(&mut self, value: Option<i64>) {
+        let Some(value) = value else {
+            return self.skip(1);
+        };
         match self.next() {
-            ColumnBuilder::Integer(column) => column.append_option(value),
+            Values::Integer(column) => column.append_value(value),
             _ => debug_assert!(false, "the column holds no integers"),
         }
     }
@@ -111,28 +215,36 @@ impl RowBuilder {
     }
 
     pub(crate) fn float(&mut self, value: Option<f64>) {
+        let Some(value) = value else {
+            return self.skip(1);
+        };
         match self.next() {
-            ColumnBuilder::Float(column) => column.append_option(value),
+            Values::Float(column) => column.append_value(value),
             _ => debug_assert!(false, "the column holds no floats"),
         }
     }
 
     pub(crate) fn flag(&mut self, value: bool) {
         match self.next() {
-            ColumnBuilder::Flag(column) => column.append_value(value),
+            Values::Flag(column) => column.append_value(value),
             _ => debug_assert!(false, "the column holds no flags"),
         }
     }
 
     /// A time and the nanoseconds beside it: two columns.
     pub(crate) fn time(&mut self, value: Option<Timestamp>) {
+        let Some(value) = value else {
+            return self.skip(2);
+        };
         match self.next() {
-            ColumnBuilder::Time(column) => column.append_option(value.map(Timestamp::micros)),
+            Values::Time(column) => column.append_value(value.micros()),
             _ => debug_assert!(false, "the column holds no times"),
         }
-        let nanos = value.map(Timestamp::nanos).filter(|nanos| *nanos > 0);
+        if value.nanos() == 0 {
+            return self.skip(1);
+        }
         match self.next() {
-            ColumnBuilder::Nanos(column) => column.append_option(nanos.map(|nanos| nanos as i16)),
+            Values::Nanos(column) => column.append_value(value.nanos() as i16),
             _ => debug_assert!(false, "the column holds no nanoseconds"),
         }
     }
@@ -147,43 +259,64 @@ impl RowBuilder {
 
     /// Ends the collection.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
+        let rows = self.rows;
+        let columns = self.columns.iter_mut().zip(self.schema.fields());
+        let arrays = columns.map(|(column, field)| finish_column(column, field, rows));
+        let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect());
         self.rows = 0;
         self.bytes = 0;
-        let arrays = self.columns.iter_mut().map(finish_column);
-        RecordBatch::try_new(arrow_schema(self.table), arrays.collect())
+        batch
     }
 }
 
-fn builder(kind: Kind, id: usize) -> ColumnBuilder {
+fn values(kind: Kind, id: usize) -> Values {
     match kind {
-        Kind::Text => ColumnBuilder::Text(StringBuilder::with_capacity(0, 0)),
+        Kind::Text => Values::Text(StringBuilder::with_capacity(0, 0)),
+        Kind::Content => Values::Content(
+            // Blocks that grow would be kept half empty by every batch.
+            StringViewBuilder::new().with_fixed_block_size(CONTENT_BLOCK),
+        ),
         Kind::Texts => {
             let values = ListBuilder::with_capacity(StringBuilder::with_capacity(0, 0), 0);
-            ColumnBuilder::Texts(values.with_field(list_element(id)))
+            Values::Texts(values.with_field(list_element(id)))
         }
         Kind::Time => {
-            ColumnBuilder::Time(TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC"))
+            Values::Time(TimestampMicrosecondBuilder::with_capacity(0).with_timezone("UTC"))
         }
-        Kind::Nanos => ColumnBuilder::Nanos(Int16Builder::with_capacity(0)),
-        Kind::Integer => ColumnBuilder::Integer(Int64Builder::with_capacity(0)),
-        Kind::Float => ColumnBuilder::Float(Float64Builder::with_capacity(0)),
-        Kind::Flag => ColumnBuilder::Flag(BooleanBuilder::with_capacity(0)),
+        Kind::Nanos => Values::Nanos(Int16Builder::with_capacity(0)),
+        Kind::Integer => Values::Integer(Int64Builder::with_capacity(0)),
+        Kind::Float => Values::Float(Float64Builder::with_capacity(0)),
+        Kind::Flag => Values::Flag(BooleanBuilder::with_capacity(0)),
     }
 }
 
-fn finish_column(column: &mut ColumnBuilder) -> ArrayRef {
-    match column {
-        ColumnBuilder::Text(column) => {
+fn finish_column(column: &mut Column, field: &Field, rows: usize) -> ArrayRef {
+    let without_values = column.len == 0;
+    if without_values || matches!(column.values, Values::Pages(_)) {
+        let nulls = column.nulls.take().filter(|nulls| nulls.len() == rows);
+        let nulls = nulls.unwrap_or_else(|| new_null_array(field.data_type(), rows));
+        column.nulls = Some(Arc::clone(&nulls));
+        column.len = 0;
+        return nulls;
+    }
+    if rows > column.len {
+        column.reach(rows);
+    }
+    column.len = 0;
+    match &mut column.values {
+        Values::Text(column) => {
             // The next rows are much like these: a builder that began empty would copy them over
             // and over while it doubles.
-            let next = StringBuilder::with_capacity(column.len(), column.values_slice().len());
+            let next = StringBuilder::with_capacity(rows, column.values_slice().len());
             Arc::new(std::mem::replace(column, next).finish())
         }
-        ColumnBuilder::Texts(column) => Arc::new(column.finish()),
-        ColumnBuilder::Time(column) => Arc::new(column.finish()),
-        ColumnBuilder::Nanos(column) => Arc::new(column.finish()),
-        ColumnBuilder::Integer(column) => Arc::new(column.finish()),
-        ColumnBuilder::Float(column) => Arc::new(column.finish()),
-        ColumnBuilder::Flag(column) => Arc::new(column.finish()),
+        Values::Content(column) => Arc::new(column.finish()),
+        Values::Pages(_) => new_null_array(field.data_type(), rows),
+        Values::Texts(column) => Arc::new(column.finish()),
+        Values::Time(column) => Arc::new(column.finish()),
+        Values::Nanos(column) => Arc::new(column.finish()),
+        Values::Integer(column) => Arc::new(column.finish()),
+        Values::Float(column) => Arc::new(column.finish()),
+        Values::Flag(column) => Arc::new(column.finish()),
     }
 }

@@ -14,6 +14,8 @@ pub const SCHEMA_VERSION: &str = "1";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// Text of users: long, unlike each other, and never compared by readers.
+    Content,
     Texts,
     Time,
     Nanos,
@@ -22,7 +24,7 @@ pub(crate) enum Kind {
     Flag,
 }
 
-use Kind::{Flag, Float, Integer, Nanos, Text, Texts, Time};
+use Kind::{Content, Flag, Float, Integer, Nanos, Text, Texts, Time};
 
 /// A column: its name, what it holds, and whether it is never null.
 pub(crate) type Column = (&'static str, Kind, bool);
@@ -51,8 +53,8 @@ const EVENTS: &[Column] = &[
     ("media_handle", Text, false),
     ("media_mime", Text, false),
     ("media_size_bytes", Integer, false),
-    ("payload", Text, false),
-    ("extra", Text, false),
+    ("payload", Content, false),
+    ("extra", Content, false),
 ];
 
 const OPS: &[Column] = &[
@@ -81,9 +83,9 @@ const OPS: &[Column] = &[
     ("llm_completion_tokens", Integer, false),
     ("llm_total_tokens", Integer, false),
     ("llm_cost_usd", Float, false),
-    ("inputs", Text, false),
-    ("outputs", Text, false),
-    ("annotations", Text, false),
+    ("inputs", Content, false),
+    ("outputs", Content, false),
+    ("annotations", Content, false),
     ("start_event_id", Text, false),
     ("end_event_id", Text, false),
     ("incomplete", Flag, true),
@@ -108,7 +110,7 @@ const GROUPS: &[Column] = &[
     ("llm_completion_tokens", Integer, false),
     ("llm_total_tokens", Integer, false),
     ("llm_cost_usd", Float, false),
-    ("metadata", Text, false),
+    ("metadata", Content, false),
     ("incomplete", Flag, true),
 ];
 
@@ -135,18 +137,21 @@ const RUNS: &[Column] = &[
     ("llm_models", Texts, false),
 ];
 
-/// Columns of user content: long, unlike each other, and never compared by readers.
-pub(crate) const CONTENT: &[&str] = &[
-    "payload",
-    "extra",
-    "inputs",
-    "outputs",
-    "annotations",
-    "metadata",
-];
-
 /// Columns of integers that mostly rise from row to row.
 pub(crate) const RISING: &[&str] = &["seq", "yield_index"];
+
+/// Columns of which nearly every row group holds every value.
+pub(crate) const REPEATED: &[&str] = &[
+    "kind",
+    "op_name",
+    "ctx_path",
+    "status",
+    "annotation_key",
+    "group_name",
+    "name",
+    "parent_rule",
+    "llm_model",
+];
 
 /// Columns of identifiers that hardly repeat.
 pub(crate) const UNIQUE: &[&str] = &[
@@ -205,6 +210,8 @@ pub(crate) fn list_element(id: usize) -> Arc<Field> {
 fn data_type(kind: Kind, id: usize) -> DataType {
     match kind {
         Text => DataType::Utf8,
+        // Rows are put in order without copying it.
+        Content => DataType::Utf8View,
         Texts => DataType::List(list_element(id)),
         Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         Nanos => DataType::Int16,

@@ -14,24 +14,32 @@ use arrow::ipc::reader::StreamReader;
 use arrow::ipc::writer::StreamWriter;
 
 use crate::error::LakeError;
+use crate::fresh::{BatchEvent, FreshEvents};
 use crate::partition::PartitionKey;
-use crate::rows::RowBuilder;
-use crate::settings::LakeSettings;
+use crate::rows::{EventRows, Misfits, RowBuilder};
+use crate::settings::{LakeSettings, Table};
 
-/// Rows are made columns of about this many bytes at a time.
-const BATCH_BYTES: usize = 1 << 20;
-const BATCH_ROWS: usize = 8192;
+/// Bytes that waiting events may keep in memory beside themselves, in each partition.
+const KEPT_ALIVE: u64 = 8 << 20;
 
 /// The rows of one row group, ready to be encoded.
 pub(crate) struct RowGroup {
     pub(crate) key: PartitionKey,
     /// Its number within its partition, from 0.
     pub(crate) index: u64,
-    pub(crate) batches: Vec<RecordBatch>,
+    pub(crate) rows: GroupRows,
+}
+
+/// Rows, or what becomes rows.
+pub(crate) enum GroupRows {
+    Columns(Vec<RecordBatch>),
+    Events(FreshEvents),
 }
 
 #[derive(Default)]
 struct Pending {
+    /// The newest, where it is events.
+    fresh: FreshEvents,
     builder: Option<RowBuilder>,
     batches: Vec<RecordBatch>,
     batch_memory: usize,
@@ -39,6 +47,8 @@ struct Pending {
     rows: usize,
     bytes: usize,
     next_index: u64,
+    /// When the latest row was pushed, by [`Waiting::clock`].
+    pushed: u64,
 }
 
 /// Where parked rows stand in the temporary file.
@@ -50,7 +60,24 @@ struct Extent {
 
 impl Pending {
     fn memory(&self) -> usize {
-        self.batch_memory + self.builder.as_ref().map_or(0, RowBuilder::bytes)
+        let builder = self.builder.as_ref().map_or(0, RowBuilder::bytes);
+        self.fresh.memory() + self.batch_memory + builder
+    }
+
+    fn is_fresh(&self) -> bool {
+        self.fresh.rows() == self.rows
+    }
+
+    /// Makes rows of the events that wait as they came.
+    fn settle(&mut self, table: Table, rows: &mut EventRows) -> Result<(), ArrowError> {
+        for event in std::mem::take(&mut self.fresh).events() {
+            let builder = self.builder.get_or_insert_with(|| RowBuilder::new(table));
+            rows.push(builder, event);
+            if builder.is_full() {
+                self.finish_batch()?;
+            }
+        }
+        Ok(())
     }
 
     fn finish_batch(&mut self) -> Result<(), ArrowError> {
@@ -68,6 +95,10 @@ impl Pending {
 /// All rows that wait.
 pub(crate) struct Waiting {
     partitions: BTreeMap<PartitionKey, Pending>,
+    event_rows: EventRows,
+    /// The bytes that have been pushed into all partitions, about; of them those of events.
+    clock: u64,
+    event_clock: u64,
     memory: usize,
     limit: usize,
     row_group_rows: usize,
@@ -81,6 +112,9 @@ impl Waiting {
     pub(crate) fn new(settings: &LakeSettings, limit: usize, dir: &Path) -> Self {
         Self {
             partitions: BTreeMap::new(),
+            event_rows: EventRows::default(),
+            clock: 0,
+            event_clock: 0,
             memory: 0,
             limit,
             row_group_rows: settings.row_group_rows.max(1),
@@ -89,6 +123,47 @@ impl Waiting {
             file: None,
             file_end: 0,
         }
+    }
+
+    /// Adds an event to its partition; whether its row group is full with it, and to be taken.
+    pub(crate) fn push_event(
+        &mut self,
+        key: PartitionKey,
+        event: BatchEvent<'_>,
+    ) -> Result<bool, LakeError> {
+        let pending = self.partitions.entry(key).or_default();
+        pending.fresh.push(event, self.event_clock);
+        pending.rows += 1;
+        pending.bytes += event.bytes;
+        pending.pushed = self.clock;
+        self.clock += event.memory() as u64;
+        self.event_clock += event.memory() as u64;
+        self.memory += event.memory();
+        let full = pending.rows >= self.row_group_rows || pending.bytes >= self.row_group_bytes;
+        if !full && self.memory > self.limit {
+            self.park_oldest()?;
+        }
+        Ok(full)
+    }
+
+    /// Makes rows of events that keep much more in memory than themselves.
+    pub(crate) fn let_go(&mut self) -> Result<(), LakeError> {
+        for (key, pending) in &mut self.partitions {
+            let fresh = &pending.fresh;
+            let spared = KEPT_ALIVE.max(fresh.memory() as u64 / 4);
+            if fresh.kept_alive(self.event_clock) > spared {
+                let before = pending.memory();
+                let settled = pending.settle(key.table, &mut self.event_rows);
+                settled.map_err(|source| encode_error(*key, source))?;
+                self.memory = self.memory + pending.memory() - before;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the counts of values that did not fit their column, of rows made here.
+    pub(crate) fn take_misfits(&mut self) -> Misfits {
+        std::mem::take(&mut self.event_rows.misfits)
     }
 
     /// Adds a row to its partition; whether its row group is full with it, and to be taken.
@@ -106,7 +181,9 @@ impl Waiting {
         push(builder);
         pending.rows += 1;
         pending.bytes += builder.bytes() - bytes_before;
-        if builder.bytes() >= BATCH_BYTES || builder.rows() >= BATCH_ROWS {
+        pending.pushed = self.clock;
+        self.clock += (builder.bytes() - bytes_before) as u64;
+        if builder.is_full() {
             pending.finish_batch().map_err(|e| encode_error(key, e))?;
         }
         self.memory = self.memory + pending.memory() - before;
@@ -114,7 +191,7 @@ impl Waiting {
             return Ok(true);
         }
         if self.memory > self.limit {
-            self.park_largest()?;
+            self.park_oldest()?;
         }
         Ok(false)
     }
@@ -141,7 +218,21 @@ impl Waiting {
             return Ok(None);
         }
         let before = pending.memory();
-        pending.finish_batch().map_err(|e| encode_error(key, e))?;
+        if pending.is_fresh() {
+            let index = pending.next_index;
+            let fresh = std::mem::take(&mut pending.fresh);
+            *pending = Pending {
+                next_index: index + 1,
+                ..Pending::default()
+            };
+            self.memory -= before;
+            let rows = GroupRows::Events(fresh);
+            return Ok(Some(RowGroup { key, index, rows }));
+        }
+        let settled = pending.settle(key.table, &mut self.event_rows);
+        settled
+            .and_then(|()| pending.finish_batch())
+            .map_err(|source| encode_error(key, source))?;
         let parked = std::mem::take(&mut pending.parked);
         let in_memory = std::mem::take(&mut pending.batches);
         let index = pending.next_index;
@@ -157,11 +248,8 @@ impl Waiting {
                 .map_err(|source| self.temp_error(source))?;
         }
         batches.extend(in_memory);
-        Ok(Some(RowGroup {
-            key,
-            index,
-            batches,
-        }))
+        let rows = GroupRows::Columns(batches);
+        Ok(Some(RowGroup { key, index, rows }))
     }
 
     /// Returns how many row groups a partition will have given when what waits is taken too.
@@ -171,18 +259,20 @@ impl Waiting {
         })
     }
 
-    /// Moves the largest waiting partitions to the temporary file until half the limit is free.
-    fn park_largest(&mut self) -> Result<(), LakeError> {
-        let mut sizes: Vec<_> = self
+    /// Moves rows of the partitions that have waited longest to the temporary file, until half the
+    /// limit is free.
+    fn park_oldest(&mut self) -> Result<(), LakeError> {
+        let mut oldest: Vec<_> = self
             .partitions
             .iter()
-            .map(|(key, pending)| (pending.memory(), *key))
+            .filter(|(_, pending)| pending.memory() > 0)
+            .map(|(key, pending)| (pending.pushed, *key))
             .collect();
-        sizes.sort_unstable();
-        while self.memory > self.limit / 2
-            && let Some((size, key)) = sizes.pop()
-            && size > 0
-        {
+        oldest.sort_unstable();
+        for (_, key) in oldest {
+            if self.memory <= self.limit / 2 {
+                break;
+            }
             self.park(key)?;
         }
         Ok(())
@@ -193,7 +283,10 @@ impl Waiting {
             return Ok(());
         };
         let before = pending.memory();
-        pending.finish_batch().map_err(|e| encode_error(key, e))?;
+        let settled = pending.settle(key.table, &mut self.event_rows);
+        settled
+            .and_then(|()| pending.finish_batch())
+            .map_err(|source| encode_error(key, source))?;
         // An idle builder keeps its buffers' capacity; a partition may stay idle for good.
         pending.builder = None;
         let batches = std::mem::take(&mut pending.batches);

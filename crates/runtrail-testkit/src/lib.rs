@@ -9,6 +9,8 @@
 //! - [`fold`] and [`tree`]: the spans of a stream, and a run's spans as indented text.
 //! - [`capture`]: exporters that keep what they are handed.
 //! - `otlp` (feature `otlp`): a receiver of spans with scripted answers.
+//! - [`time`]: a timer whose waits are over at once.
+//! - [`trouble`]: exporters and processors that hang, fail and panic on demand.
 //! - [`golden`]: recorded runs, and files to compare output with.
 //!
 //! ```
@@ -37,4 +39,6 @@ pub mod golden;
 pub mod otlp;
 pub mod run;
 pub mod strategies;
+pub mod time;
 pub mod tree;
+pub mod trouble;

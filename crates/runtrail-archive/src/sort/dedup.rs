@@ -9,28 +9,43 @@ use runtrail_core::json::compact;
 /// timestamp, seq and id as what it repeats.
 #[derive(Debug, Default)]
 pub(super) struct Dedup {
-    last: Option<TraceEvent>,
-    /// Digests of the different contents at the position of `last`, once there are two.
+    /// Digests of the different contents at the last event's position, once there are two.
     contents: HashSet<[u8; 32]>,
 }
 
 impl Dedup {
-    /// Whether the event repeats an earlier one of the stream.
-    pub(super) fn is_repeat(&mut self, event: &TraceEvent) -> bool {
-        match &self.last {
-            Some(last) if last.cmp_position(event).is_eq() => {
-                if self.contents.is_empty() {
-                    self.contents.insert(content(last));
-                }
-                !self.contents.insert(content(event))
-            }
-            _ => {
-                self.contents.clear();
-                self.last = Some(event.clone());
-                false
-            }
+    /// Whether an event repeats the one before it in the stream that was no repeat, or another
+    /// that stood where that one does.
+    pub(super) fn is_repeat(&mut self, last: &TraceEvent, event: &TraceEvent) -> bool {
+        // Nearly always this decides, without a look at any text.
+        let apart = last.seq != event.seq || last.timestamp != event.timestamp;
+        if apart || last.cmp_position(event).is_ne() {
+            self.contents.clear();
+            return false;
+        }
+        if self.contents.is_empty() {
+            self.contents.insert(content(last));
+        }
+        !self.contents.insert(content(event))
+    }
+}
+
+/// Leaves out the repeats of a run's events, which are in order.
+pub(super) fn without_repeats(run: Vec<TraceEvent>) -> Vec<TraceEvent> {
+    let together =
+        |pair: &[TraceEvent]| pair[0].seq == pair[1].seq && pair[0].timestamp == pair[1].timestamp;
+    if !run.windows(2).any(together) {
+        return run;
+    }
+    let mut dedup = Dedup::default();
+    let mut kept: Vec<TraceEvent> = Vec::with_capacity(run.len());
+    for event in run {
+        let repeats = |last: &TraceEvent| dedup.is_repeat(last, &event);
+        if !kept.last().is_some_and(repeats) {
+            kept.push(event);
         }
     }
+    kept
 }
 
 /// A digest of everything that the position does not tell; as for [`TraceEvent::is_repeat_of`], white space between tokens does not count.

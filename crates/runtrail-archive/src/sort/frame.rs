@@ -19,7 +19,7 @@ const RECORD: usize = 8 + 2 + 1 + 8 + 4 * 7 + 8 * MAX_SLOTS;
 
 /// Collects events to a frame.
 #[derive(Default)]
-pub(super) struct FrameBuilder {
+pub(crate) struct FrameBuilder {
     records: Vec<u8>,
     ctxs: Vec<u8>,
     text: String,
@@ -29,16 +29,16 @@ pub(super) struct FrameBuilder {
 }
 
 impl FrameBuilder {
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.text.len() + self.ctxs.len() >= FRAME_TEXT
             || self.records.len() >= FRAME_EVENTS * RECORD
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.records.clear();
         self.ctxs.clear();
         self.text.clear();
@@ -46,7 +46,7 @@ impl FrameBuilder {
         self.last_run = None;
     }
 
-    pub(super) fn push(&mut self, event: &TraceEvent) {
+    pub(crate) fn push(&mut self, event: &TraceEvent) {
         let ctx = self.ctx_number(&event.ctx);
         let same_run = self.last_run.as_ref() == Some(&event.request_id);
         let run = if same_run {
@@ -113,7 +113,7 @@ impl FrameBuilder {
     }
 
     /// Returns the frame's bytes in pieces: lengths and records, ctxs, text.
-    pub(super) fn finish(&mut self) -> [&[u8]; 3] {
+    pub(crate) fn finish(&mut self) -> [&[u8]; 3] {
         let count = self.records.len() / RECORD;
         self.head.clear();
         for number in [
@@ -127,6 +127,31 @@ impl FrameBuilder {
         self.head.extend_from_slice(&self.records);
         [&self.head, &self.ctxs, self.text.as_bytes()]
     }
+}
+
+/// Copies events into memory of their own, each frame's worth of them together.
+pub(crate) fn compacted(events: &[TraceEvent]) -> Vec<TraceEvent> {
+    let mut frame = FrameBuilder::default();
+    let mut copies = Vec::with_capacity(events.len());
+    for (index, event) in events.iter().enumerate() {
+        frame.push(event);
+        if frame.is_full() || index + 1 == events.len() {
+            // What was just written in memory can be read.
+            let bytes = frame.finish().concat();
+            copies.extend(frame_at(&mut &bytes[..]).unwrap_or_default().0);
+            frame.clear();
+        }
+    }
+    copies
+}
+
+/// Reads a frame, and gives the length of its text.
+pub(crate) fn frame_at(file: &mut impl Read) -> io::Result<(Vec<TraceEvent>, usize)> {
+    let mut head = [0; 8];
+    file.read_exact(&mut head)?;
+    let events = read_frame(file, head)?;
+    let bytes = events.first().map_or(0, |event| event.event_id.chunk_len());
+    Ok((events, bytes))
 }
 
 /// Reads the rest of a frame whose first eight bytes have been read.

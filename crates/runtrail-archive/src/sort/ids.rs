@@ -3,45 +3,47 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, BufReader, BufWriter, IntoInnerError, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::temp_file;
+use crate::hash::IdHasher;
 
-/// Ids held before they are sorted and written out: 8 MiB.
-const HELD: usize = 1 << 19;
+/// Ids held before they are sorted and written out, at least: 4 MiB.
+const HELD: usize = 1 << 18;
 /// Files of one level before they are merged into one of the next: some dozens are open at most,
 /// however many ids there are.
 const FILES_PER_LEVEL: usize = 32;
 
-/// Counts different ids by a 128-bit hash of each. The hash is seeded nowhere and kept nowhere, so
-/// it need not be stable; two ids in a thousand billion share one with a probability below 10^-14.
+/// Counts different ids by a hash of each.
 #[derive(Debug)]
 pub(super) struct DistinctIds {
     dir: Option<PathBuf>,
     limit: usize,
+    hasher: IdHasher,
     held: Vec<u128>,
     /// Files of sorted ids, each with how many times its ids have been merged; the most first.
     files: Vec<(u32, File)>,
 }
 
 impl DistinctIds {
-    pub(super) fn new(dir: Option<PathBuf>) -> Self {
-        Self::holding(HELD, dir)
+    /// Makes a counter that holds so many bytes of ids.
+    pub(super) fn new(memory: usize, dir: Option<PathBuf>) -> Self {
+        Self::holding(HELD.max(memory / size_of::<u128>()), dir)
     }
 
     fn holding(limit: usize, dir: Option<PathBuf>) -> Self {
         Self {
             dir,
             limit,
+            hasher: IdHasher::default(),
             held: Vec::new(),
             files: Vec::new(),
         }
     }
 
     pub(super) fn push(&mut self, id: &str) -> io::Result<()> {
-        self.held.push(hash(id));
+        self.held.push(self.hasher.hash(id.as_bytes()));
         if self.held.len() >= self.limit {
             self.write_out()
         } else {
@@ -133,16 +135,6 @@ fn next(file: &mut impl Read) -> io::Result<Option<u128>> {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-fn hash(id: &str) -> u128 {
-    let half = |seed: u8| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write_u8(seed);
-        hasher.write(id.as_bytes());
-        hasher.finish()
-    };
-    (u128::from(half(1)) << 64) | u128::from(half(2))
 }
 
 #[cfg(test)]

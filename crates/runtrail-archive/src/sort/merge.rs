@@ -8,6 +8,7 @@ use std::io;
 use runtrail_core::event::TraceEvent;
 
 use super::spill::SpillCursor;
+use super::{RunOrder, Start};
 
 /// A sorted stream.
 pub(super) enum Cursor {
@@ -41,8 +42,8 @@ struct Place {
 }
 
 impl MemoryCursor {
-    pub(super) fn sort(segments: Vec<Vec<TraceEvent>>) -> Self {
-        let (mut order, ranks) = places(&segments);
+    pub(super) fn sort(segments: Vec<Vec<TraceEvent>>, runs: &RunOrder) -> Self {
+        let (mut order, ranks) = places(&segments, runs);
         for place in &mut order {
             place.run = ranks[place.run as usize];
         }
@@ -73,9 +74,9 @@ impl MemoryCursor {
     }
 }
 
-/// Notes where every event is, and ranks the runs by their ids: a run's id is then compared once
+/// Notes where every event is, and ranks the runs: a run is then compared once
 /// for each pair of runs that meet, not for each pair of events.
-fn places(segments: &[Vec<TraceEvent>]) -> (Vec<Place>, Vec<u32>) {
+fn places(segments: &[Vec<TraceEvent>], runs_by: &RunOrder) -> (Vec<Place>, Vec<u32>) {
     let mut order = Vec::with_capacity(segments.iter().map(Vec::len).sum());
     let mut runs: HashMap<&str, u32, foldhash::fast::RandomState> = HashMap::default();
     for (segment, events) in segments.iter().enumerate() {
@@ -91,10 +92,13 @@ fn places(segments: &[Vec<TraceEvent>]) -> (Vec<Place>, Vec<u32>) {
             });
         }
     }
-    let mut by_id: Vec<_> = runs.into_iter().collect();
-    by_id.sort_unstable();
-    let mut ranks = vec![0; by_id.len()];
-    for (rank, (_, run)) in by_id.into_iter().enumerate() {
+    let mut ordered: Vec<_> = runs
+        .into_iter()
+        .map(|(request_id, run)| (runs_by.start_of(request_id), request_id, run))
+        .collect();
+    ordered.sort_unstable();
+    let mut ranks = vec![0; ordered.len()];
+    for (rank, (_, _, run)) in ordered.into_iter().enumerate() {
         ranks[run as usize] = rank as u32;
     }
     (order, ranks)
@@ -109,17 +113,28 @@ fn prefix(id: &str) -> u64 {
 }
 
 struct Head {
+    start: Option<Start>,
     prefix: u64,
     event: TraceEvent,
     cursor: usize,
 }
 
 impl Head {
-    fn new(event: TraceEvent, cursor: usize) -> Self {
+    fn first(event: TraceEvent, cursor: usize, order: &RunOrder) -> Self {
         Self {
+            start: order.start_of(&event.request_id),
             prefix: prefix(&event.request_id),
             event,
             cursor,
+        }
+    }
+
+    /// The head that follows this one in its cursor, where most events are of the same run.
+    fn next(&self, event: TraceEvent, order: &RunOrder) -> Self {
+        if event.request_id == self.event.request_id {
+            Self { event, ..*self }
+        } else {
+            Self::first(event, self.cursor, order)
         }
     }
 }
@@ -128,8 +143,9 @@ impl Ord for Head {
     /// Reversed, since the heap hands out the greatest.
     fn cmp(&self, other: &Self) -> Ordering {
         other
-            .prefix
-            .cmp(&self.prefix)
+            .start
+            .cmp(&self.start)
+            .then_with(|| other.prefix.cmp(&self.prefix))
             .then_with(|| other.event.cmp(&self.event))
             .then_with(|| other.cursor.cmp(&self.cursor))
     }
@@ -153,14 +169,16 @@ impl Eq for Head {}
 pub(super) struct Merge {
     cursors: Vec<Cursor>,
     heads: BinaryHeap<Head>,
+    order: RunOrder,
     started: bool,
 }
 
 impl Merge {
-    pub(super) fn new(cursors: Vec<Cursor>) -> Self {
+    pub(super) fn new(cursors: Vec<Cursor>, order: RunOrder) -> Self {
         Self {
             cursors,
             heads: BinaryHeap::new(),
+            order,
             started: false,
         }
     }
@@ -171,8 +189,11 @@ impl Merge {
         }
         if !std::mem::replace(&mut self.started, true) {
             for (index, cursor) in self.cursors.iter_mut().enumerate() {
-                self.heads
-                    .extend(cursor.next_event()?.map(|event| Head::new(event, index)));
+                self.heads.extend(
+                    cursor
+                        .next_event()?
+                        .map(|event| Head::first(event, index, &self.order)),
+                );
             }
         }
         let Some(mut head) = self.heads.peek_mut() else {
@@ -181,9 +202,10 @@ impl Merge {
         let cursor = head.cursor;
         match self.cursors[cursor].next_event()? {
             // Replacing the top costs one sift, popping and pushing two.
-            Some(next) => Ok(Some(
-                std::mem::replace(&mut *head, Head::new(next, cursor)).event,
-            )),
+            Some(next) => {
+                let next = head.next(next, &self.order);
+                Ok(Some(std::mem::replace(&mut *head, next).event))
+            }
             None => Ok(Some(PeekMut::pop(head).event)),
         }
     }

@@ -8,7 +8,7 @@ use runtrail_core::event::TraceEvent;
 use runtrail_core::wire::event_to_json;
 use runtrail_testkit::strategies;
 
-use super::sorting::{drain, expected};
+use super::sorting::{drain, expected_of_archive};
 use super::support::{Files, gzip, zstd};
 
 /// What stands at one place of a file.
@@ -235,16 +235,17 @@ proptest! {
             }
         }
         let mut rejects = Vec::new();
-        let mut archive = Archive::open(&[folder.path("")]).unwrap().on_reject(|reject| {
+        let archive = Archive::open(&[folder.path("")]).unwrap().on_reject(|reject| {
             rejects.push(String::from_utf8_lossy(&reject.text).into_owned());
             Ok(())
         });
         let mut sorted = archive.sorted(read, sort).unwrap();
-        drop(archive);
-        let (found, counts) = drain(&mut sorted.events);
-        let (wanted, wanted_counts) = expected(&written);
+        let (found, counts) = drain(&mut sorted);
+        let report = sorted.report().clone();
+        drop(sorted);
+        let (wanted, wanted_counts) = expected_of_archive(&written);
         prop_assert_eq!(counts.events + counts.duplicates + rejects.len() as u64, entries.len() as u64);
-        prop_assert_eq!(sorted.report.events, written.len() as u64);
+        prop_assert_eq!(report.events, written.len() as u64);
         prop_assert_eq!(counts, wanted_counts);
         prop_assert_eq!(found.len(), wanted.len());
         for (found, wanted) in found.iter().zip(&wanted) {

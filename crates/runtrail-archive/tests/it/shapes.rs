@@ -164,17 +164,17 @@ fn runs_are_gathered_from_files_and_told_apart_within_them() {
     );
     files.write("2.json", format!("[{},{}]", of_run("a", 2), of_run("b", 5)));
     files.write("deep/er/3.zst", zstd(of_run("b", 2)));
-    let mut archive = Archive::open(&[files.path("")]).unwrap();
+    let archive = Archive::open(&[files.path("")]).unwrap();
     let mut sorted = archive
         .sorted(ReadOptions::default(), SortOptions::default())
         .unwrap();
-    let batch = sorted.events.next_batch().unwrap().unwrap();
+    let batch = sorted.next_batch().unwrap().unwrap();
     let shown: Vec<String> = batch
         .events()
         .iter()
         .map(|event| format!("{}{}", event.request_id, event.seq))
         .collect();
     assert_eq!(shown, ["a2", "a4", "b1", "b2", "b3", "b5"]);
-    assert!(sorted.events.next_batch().unwrap().is_none());
-    assert_eq!((sorted.report.files, sorted.events.counts().runs), (3, 2));
+    assert!(sorted.next_batch().unwrap().is_none());
+    assert_eq!((sorted.report().files, sorted.counts().runs), (3, 2));
 }

@@ -6,7 +6,7 @@ mod shorten;
 use std::cmp::Ordering;
 
 use runtrail_core::event::Status;
-use runtrail_core::fold::Fold;
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::printable::Printable;
 use runtrail_core::span::RunSummary;
 
@@ -126,18 +126,20 @@ fn wanted_runs(loaded: &mut Loaded, args: &RunsArgs) -> Result<Wanted, Failure> 
 }
 
 fn each_run(loaded: &mut Loaded, mut take: impl FnMut(RunSummary)) -> Result<(), Failure> {
-    let mut fold = Fold::default();
+    let limits = FoldLimits {
+        detail: Detail::Summary,
+        ..FoldLimits::default()
+    };
+    let mut fold = Fold::new("", limits);
     let mut spans = Vec::new();
     while let Some(batch) = loaded.events.next_batch()? {
         for (events, ended) in batch.stretches() {
             for event in events {
                 fold.push(event, &mut spans);
-                spans.clear();
             }
             if let Some(run) = ended.and_then(|run| fold.finish_run(run, &mut spans)) {
                 take(run);
             }
-            spans.clear();
         }
     }
     Ok(())

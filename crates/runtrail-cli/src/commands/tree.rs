@@ -1,6 +1,7 @@
 //! `runtrail tree`: one run as a tree.
 
 mod fan;
+mod origin;
 mod outline;
 mod report;
 mod rows;

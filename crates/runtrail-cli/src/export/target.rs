@@ -4,15 +4,17 @@ mod finished;
 pub(crate) mod spans;
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use runtrail_archive::{Input, RejectCounts};
 use runtrail_core::export::{Exporter, Spans};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_json::{EventLines, Trees};
-use runtrail_otlp::{Otlp, OtlpLines};
+use runtrail_otlp::OtlpLines;
 use runtrail_parquet::{Lake, LakeSettings, SourceInfo};
 
-use finished::Report;
-pub(crate) use finished::{FileWritten, Finished, Written};
+pub(crate) use finished::{FileWritten, Written};
+use finished::{Finished, Report};
 pub(crate) use spans::SpanCounts;
 
 use super::destination::Destination;
@@ -26,21 +28,17 @@ use crate::memory::MemoryPlan;
 const ZSTD_LEVEL: i32 = 3;
 
 /// An opened destination.
-pub(crate) struct Target {
+pub(crate) struct OpenTarget {
     destination: Destination,
-    opened: Opened,
-    namespace: String,
+    exporter: Opened,
 }
 
 enum Opened {
     Lake(Box<Lake>),
-    Trees(Box<Trees>),
-    Lines(Box<EventLines>),
-    Otlp(Box<Otlp>),
-    SpanLines(Box<OtlpLines>),
+    Other(Box<dyn Exporter>, Report),
 }
 
-impl Target {
+impl OpenTarget {
     /// Opens a destination. Of a lake the folders are made, of the others nothing yet.
     pub(crate) fn open(
         destination: &Destination,
@@ -66,36 +64,42 @@ impl Target {
                     lake.map_err(|error| Failure::of(Code::Io, &error))?,
                 ))
             }
-            Destination::TreeFolder(path) => Opened::Trees(Box::new(Trees::dir(path))),
-            Destination::TreeFile(path) => Opened::Trees(Box::new(Trees::lines(path))),
+            Destination::TreeFolder(path) => trees(Trees::dir(path)),
+            Destination::TreeFile(path) => trees(Trees::lines(path)),
             Destination::LinesFolder(path) if args.zstd => {
-                Opened::Lines(Box::new(EventLines::dir(path).zstd(ZSTD_LEVEL)))
+                lines(EventLines::dir(path).zstd(ZSTD_LEVEL))
             }
-            Destination::LinesFolder(path) => Opened::Lines(Box::new(EventLines::dir(path))),
-            Destination::Receiver(url) => Opened::Otlp(Box::new(spans::sender(url, args)?)),
+            Destination::LinesFolder(path) => lines(EventLines::dir(path)),
+            Destination::Receiver(url) => {
+                let otlp = spans::sender(url, args)?;
+                let report = otlp.report();
+                let (exporter, totals) = spans::exporter(otlp, &args.namespace);
+                Opened::Other(exporter, Report::Spans(report, totals))
+            }
             Destination::SpanFile(path) => {
                 let lines = OtlpLines::file(path).mapping(spans::mapping(args));
-                Opened::SpanLines(Box::new(lines))
+                let report = lines.report();
+                let (exporter, totals) = spans::exporter(lines, &args.namespace);
+                Opened::Other(exporter, Report::Spans(report, totals))
             }
         };
         Ok(Self {
             destination: destination.clone(),
-            opened,
-            namespace: args.namespace.clone(),
+            exporter: opened,
         })
     }
 
     /// Returns a folder for temporary files, on the destination's own disk.
     pub(crate) fn temp_dir(&self) -> &Path {
-        match &self.opened {
+        match &self.exporter {
             Opened::Lake(lake) => lake.temp_dir(),
-            _ => self.destination.existing_folder(),
+            Opened::Other(..) => self.destination.existing_folder(),
         }
     }
 
     /// Returns where the quarantine file is written until the export is done.
     pub(crate) fn staged_quarantine(&self) -> PathBuf {
-        if let Opened::Lake(lake) = &self.opened {
+        if let Opened::Lake(lake) = &self.exporter {
             return lake.temp_dir().join("quarantine.jsonl");
         }
         // Always the same name, so that what a killed export left is written over.
@@ -108,18 +112,23 @@ impl Target {
         self.temp_dir().join(format!(".{name}.tmp"))
     }
 
-    /// Begins the export, once it is known what was put in quarantine.
-    pub(crate) fn into_exporter(
+    /// Returns what takes the events.
+    pub(crate) fn exporter(&mut self) -> &mut dyn Exporter {
+        match &mut self.exporter {
+            Opened::Lake(lake) => lake.as_mut(),
+            Opened::Other(exporter, _) => exporter.as_mut(),
+        }
+    }
+
+    /// Completes the export with what was put in quarantine, and says what was written.
+    pub(crate) fn close(
         self,
         staged: Option<PathBuf>,
         rejects: &RejectCounts,
-    ) -> (Box<dyn Exporter>, Finished) {
-        let Self {
-            destination,
-            opened,
-            namespace,
-        } = self;
-        let (exporter, report): (Box<dyn Exporter>, Report) = match opened {
+        deadline: Instant,
+    ) -> Result<Written, Failure> {
+        let destination = self.destination;
+        let finished = match self.exporter {
             Opened::Lake(mut lake) => {
                 if let Some(staged) = staged {
                     let rejects = rejects
@@ -128,44 +137,41 @@ impl Target {
                     lake.set_quarantine(staged, rejects.collect());
                 }
                 let report = Report::Lake(lake.report());
+                lake.close(deadline)?;
                 // The lake puts what is in quarantine in its place itself.
-                let finished = Finished {
+                Finished {
                     destination,
                     staged: None,
                     report,
-                };
-                return (lake, finished);
+                }
             }
-            Opened::Trees(trees) => {
-                let report = trees.report();
-                let (counting, totals) = Counting::new(*trees);
-                (
-                    Box::new(Spans::new(counting)),
-                    Report::Trees(report, totals),
-                )
-            }
-            Opened::Otlp(otlp) => {
-                let report = otlp.report();
-                let (exporter, totals) = spans::exporter(*otlp, &namespace);
-                (exporter, Report::Spans(report, totals))
-            }
-            Opened::SpanLines(lines) => {
-                let report = lines.report();
-                let (exporter, totals) = spans::exporter(*lines, &namespace);
-                (exporter, Report::Spans(report, totals))
-            }
-            Opened::Lines(lines) => {
-                let report = lines.report();
-                let (counting, totals) = Counting::new(Nowhere);
-                let both = Both(*lines, Spans::new(counting));
-                (Box::new(both), Report::Lines(report, totals))
+            Opened::Other(exporter, report) => {
+                exporter.close(deadline)?;
+                Finished {
+                    destination,
+                    staged,
+                    report,
+                }
             }
         };
-        let finished = Finished {
-            destination,
-            staged,
-            report,
-        };
-        (exporter, finished)
+        finished.written()
     }
+}
+
+fn trees(trees: Trees) -> Opened {
+    let report = trees.report();
+    let (counting, totals) = Counting::new(trees);
+    let exporter = Box::new(Spans::new(counting));
+    Opened::Other(exporter, Report::Trees(report, totals))
+}
+
+fn lines(lines: EventLines) -> Opened {
+    let report = lines.report();
+    let (counting, totals) = Counting::new(Nowhere);
+    let limits = FoldLimits {
+        detail: Detail::Summary,
+        ..FoldLimits::default()
+    };
+    let both = Both(lines, Spans::with_fold(counting, Fold::new("", limits)));
+    Opened::Other(Box::new(both), Report::Lines(report, totals))
 }

@@ -2,12 +2,14 @@
 
 use super::support::Session;
 
-const COMMANDS: [&str; 7] = [
+const COMMANDS: [&str; 9] = [
+    "triggers",
     "demo",
     "export",
     "runs",
     "tree",
     "cat",
+    "check",
     "completions",
     "man",
 ];

@@ -53,7 +53,7 @@ impl<'a> Small<'a> {
     fn mount(at: &'a Path) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let mount = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", "size=32k", "tmpfs"])
             .arg(at)
             .output();
         mount

@@ -46,10 +46,24 @@ pub(crate) fn slot_keys(kind: &EventKind) -> &'static [&'static str] {
 ///
 /// Numbers of any size, key order, repeated keys and white space are as the producer wrote them.
 /// [`TraceEvent::view`](super::TraceEvent::view) gives the typed fields.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Payload {
     text: Text,
     slots: Slots,
+}
+
+impl Clone for Payload {
+    fn clone(&self) -> Self {
+        Self {
+            text: self.text.clone(),
+            slots: self.slots,
+        }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.text.clone_from(&source.text);
+        self.slots = source.slots;
+    }
 }
 
 impl Payload {
@@ -114,14 +128,16 @@ impl Payload {
 
     /// Returns a value of this payload as text that shares the payload's chunk.
     pub fn share(&self, value: RawJson<'_>) -> Text {
-        let start = offset_in(&self.text, value.text());
-        self.text.slice(start..start + value.text().len())
+        self.text.share(value.text())
     }
 
+    #[inline]
     fn slot(&self, index: usize) -> Option<RawJson<'_>> {
         let (start, end) = self.slots[index];
-        let text = self.text.get(start as usize..end as usize)?;
-        (!text.is_empty()).then(|| RawJson::trusted(text))
+        if start >= end {
+            return None;
+        }
+        self.text.get_part((start, end)).map(RawJson::trusted)
     }
 }
 
@@ -339,14 +355,26 @@ pub struct MediaRef<'a> {
 
 impl<'a> View<'a> {
     pub(crate) fn of(kind: &EventKind, payload: &'a Payload) -> Self {
+        Self::read::<true>(kind, payload)
+    }
+
+    /// Reads all but what only the user reads (inputs, outputs, items, notes, media), which are
+    /// `None` here. To find a value's bounds its text is looked at, wherever in memory it is.
+    pub(crate) fn without_content(kind: &EventKind, payload: &'a Payload) -> Self {
+        Self::read::<false>(kind, payload)
+    }
+
+    #[inline]
+    fn read<const CONTENT: bool>(kind: &EventKind, payload: &'a Payload) -> Self {
         let at = |index| payload.slot(index);
+        let content = |index| if CONTENT { payload.slot(index) } else { None };
         match kind {
             EventKind::OpStart => View::OpStart(OpStart {
-                inputs: at(0),
+                inputs: content(0),
                 parent_id: at(1),
             }),
             EventKind::OpEnd => View::OpEnd(OpEnd {
-                outputs: at(0),
+                outputs: content(0),
                 status: at(1),
                 duration_ms: at(2),
                 yield_count: at(3),
@@ -354,13 +382,13 @@ impl<'a> View<'a> {
                 opener_id: at(5),
             }),
             EventKind::OpYield => View::OpYield(OpYield {
-                yielded: at(0),
+                yielded: content(0),
                 idx: at(1),
                 opener_id: at(2),
             }),
             EventKind::Annotation => View::Annotation(Annotation {
                 key: at(0),
-                value: at(1),
+                value: content(1),
                 opener_id: at(2),
             }),
             EventKind::GroupStart => View::GroupStart(GroupStart {
@@ -381,9 +409,9 @@ impl<'a> View<'a> {
                 opener_id: at(5),
             }),
             EventKind::MediaRef => View::MediaRef(MediaRef {
-                handle: at(0),
-                mime: at(1),
-                size_bytes: at(2),
+                handle: content(0),
+                mime: content(1),
+                size_bytes: content(2),
                 opener_id: at(3),
             }),
             EventKind::Unknown(_) => View::Unknown,

@@ -1,6 +1,7 @@
 //! Content that is held for open spans, within a budget.
 
 use super::Map;
+use crate::event::Payload;
 use crate::json::{RawJson, push_string};
 use crate::span::Note;
 use crate::text::Text;
@@ -17,18 +18,8 @@ impl HeldBytes {
         Self { held: 0, limit }
     }
 
-    /// Copies a value out of its chunk if it fits, so that a small value does not keep a large
-    /// chunk alive; otherwise its size is added to `dropped`.
-    pub(super) fn keep(&mut self, value: RawJson<'_>, dropped: &mut u64) -> Option<Text> {
-        self.keep_text(value.text(), dropped)
-    }
-
-    pub(super) fn keep_text(&mut self, text: &str, dropped: &mut u64) -> Option<Text> {
-        self.take(text.len(), dropped).then(|| Text::new(text))
-    }
-
-    /// Takes bytes off the budget if they fit; otherwise they are added to `dropped`.
-    pub(super) fn take(&mut self, bytes: usize, dropped: &mut u64) -> bool {
+    /// Makes room for a text; where there is none its size is added to `dropped`.
+    pub(super) fn admit(&mut self, bytes: usize, dropped: &mut u64) -> bool {
         let fits = self.held + bytes <= self.limit;
         if fits {
             self.held += bytes;
@@ -36,6 +27,22 @@ impl HeldBytes {
             *dropped += bytes as u64;
         }
         fits
+    }
+
+    /// Keeps a value of a payload, if there is room, as text that shares the payload's chunk.
+    pub(super) fn share(
+        &mut self,
+        payload: &Payload,
+        value: RawJson<'_>,
+        dropped: &mut u64,
+    ) -> Option<Text> {
+        let fits = self.admit(value.text().len(), dropped);
+        fits.then(|| payload.share(value))
+    }
+
+    /// Copies a text, if there is room, so that a small one does not keep a large chunk alive.
+    pub(super) fn keep_text(&mut self, text: &str, dropped: &mut u64) -> Option<Text> {
+        self.admit(text.len(), dropped).then(|| Text::from(text))
     }
 
     pub(super) fn release(&mut self, bytes: usize) {

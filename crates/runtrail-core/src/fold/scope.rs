@@ -1,6 +1,9 @@
 //! The tree of scopes of a run: which ctx is inside which, and what is open there.
 
-use super::Map;
+use std::hash::BuildHasher;
+
+use super::slot::SpanIndex;
+use super::{Hashes, Table};
 use crate::event::Ctx;
 use crate::text::Text;
 
@@ -9,72 +12,160 @@ pub(super) type ScopeId = usize;
 
 const ROOT: ScopeId = 0;
 
-/// One ctx: a path of segments.
-#[derive(Debug, Default)]
-pub(super) struct Scope {
-    pub(super) parent: Option<ScopeId>,
+/// The most handles by which paths are known; beyond them a path is known by its segments.
+const HANDLES: usize = 1024;
+
+/// The longest path that is kept by its handle, in bytes; longer ones are rare, and add up.
+const HANDLE_BYTES: usize = 256;
+
+/// What a run has in a scope.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Here {
     /// The generator whose yield introduced this path.
-    pub(super) introduced_by: Option<usize>,
-    /// The ops open here, in the order of their starts; the last one is open, others may have closed.
-    pub(super) open_ops: Vec<usize>,
+    pub(super) introduced_by: Option<SpanIndex>,
+    /// The op that opened here last and is open; the ones before it hang from it.
+    pub(super) open_op: Option<SpanIndex>,
 }
 
+/// One ctx: a path of segments.
+#[derive(Debug, Default)]
+struct Scope {
+    parent: Option<ScopeId>,
+    segment: Text,
+    /// The run that `here` is of; in any other there was nothing yet.
+    run: u64,
+    here: Here,
+}
+
+/// The scopes of a run, and those of earlier runs: most runs bring no new ones.
 #[derive(Debug)]
 pub(super) struct Scopes {
     nodes: Vec<Scope>,
-    children: Map<(ScopeId, Text), ScopeId>,
+    children: Table<ScopeId>,
+    /// The paths by their allocations, which events of one reader share.
+    handles: Table<(Ctx, ScopeId)>,
     last: (Ctx, ScopeId),
+    hashes: Hashes,
+    run: u64,
+    text_bytes: usize,
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        Self {
+            nodes: vec![Scope::default()],
+            children: Table::default(),
+            handles: Table::default(),
+            last: (Ctx::default(), ROOT),
+            hashes: Hashes::default(),
+            run: 0,
+            text_bytes: 0,
+        }
+    }
 }
 
 impl Scopes {
-    pub(super) fn new() -> Self {
-        Self {
-            nodes: vec![Scope::default()],
-            children: Map::default(),
-            last: (Ctx::default(), ROOT),
-        }
+    /// Begins another run, which has nothing in any scope yet.
+    pub(super) fn restart(&mut self) {
+        self.run += 1;
     }
 
-    /// Finds the node of a path, making it where it is new.
+    /// How many scopes are known.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How much text the scopes' segments are.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text_bytes
+    }
+
+    /// Finds the scope of a path, making it where it is new.
+    #[inline]
     pub(super) fn of(&mut self, ctx: &Ctx) -> ScopeId {
-        if ctx.same_allocation(&self.last.0) {
-            return self.last.1;
+        if !ctx.same_allocation(&self.last.0) {
+            self.last = (ctx.clone(), self.find(ctx));
         }
-        let mut at = ROOT;
-        for segment in ctx.segments() {
-            at = match self.children.get(&(at, segment.clone())) {
-                Some(&child) => child,
-                None => {
-                    let child = self.nodes.len();
-                    self.nodes.push(Scope {
-                        parent: Some(at),
-                        ..Scope::default()
-                    });
-                    self.children.insert((at, segment.detached()), child);
-                    child
-                }
-            };
-        }
-        self.last = (ctx.clone(), at);
-        at
+        self.last.1
     }
 
-    pub(super) fn get(&self, id: ScopeId) -> &Scope {
-        &self.nodes[id]
+    fn find(&mut self, ctx: &Ctx) -> ScopeId {
+        let hash = self.hashes.hash_one(ctx.address());
+        let same = |(known, _): &(Ctx, ScopeId)| known.same_allocation(ctx);
+        if let Some(&(_, scope)) = self.handles.find(hash, same) {
+            return scope;
+        }
+        let segments = ctx.segments().iter();
+        let bytes: usize = segments.clone().map(|segment| segment.len()).sum();
+        let scope = segments.fold(ROOT, |at, segment| self.child(at, segment));
+        if bytes > HANDLE_BYTES {
+            return scope;
+        }
+        if self.handles.len() >= HANDLES {
+            self.handles.clear();
+        }
+        let hashes = &self.hashes;
+        let rehash = |(known, _): &(Ctx, ScopeId)| hashes.hash_one(known.address());
+        self.handles
+            .insert_unique(hash, (ctx.clone(), scope), rehash);
+        scope
     }
 
-    pub(super) fn get_mut(&mut self, id: ScopeId) -> &mut Scope {
-        &mut self.nodes[id]
+    fn child(&mut self, parent: ScopeId, segment: &Text) -> ScopeId {
+        let (nodes, hashes) = (&mut self.nodes, &self.hashes);
+        let hash = hashes.hash_one((parent, segment.as_str()));
+        let found = self.children.find(hash, |&child| {
+            nodes[child].parent == Some(parent) && nodes[child].segment == *segment
+        });
+        if let Some(&child) = found {
+            return child;
+        }
+        let child = nodes.len();
+        self.text_bytes += segment.len();
+        nodes.push(Scope {
+            parent: Some(parent),
+            segment: segment.detached(),
+            ..Scope::default()
+        });
+        self.children.insert_unique(hash, child, |&child| {
+            let node = &nodes[child];
+            hashes.hash_one((node.parent.unwrap_or(ROOT), node.segment.as_str()))
+        });
+        child
+    }
+
+    pub(super) fn parent(&self, id: ScopeId) -> Option<ScopeId> {
+        self.nodes[id].parent
+    }
+
+    /// What the run has in a scope.
+    #[inline]
+    pub(super) fn here(&self, id: ScopeId) -> Here {
+        let scope = &self.nodes[id];
+        if scope.run == self.run {
+            scope.here
+        } else {
+            Here::default()
+        }
+    }
+
+    /// As [`Scopes::here`], to change it.
+    pub(super) fn here_mut(&mut self, id: ScopeId) -> &mut Here {
+        let scope = &mut self.nodes[id];
+        if scope.run != self.run {
+            (scope.run, scope.here) = (self.run, Here::default());
+        }
+        &mut scope.here
     }
 
     /// Walks from a scope to the root, the scope itself first.
-    pub(super) fn upwards(&self, from: ScopeId) -> impl Iterator<Item = &Scope> {
-        std::iter::successors(Some(from), |&id| self.nodes[id].parent).map(|id| &self.nodes[id])
+    pub(super) fn upwards(&self, from: ScopeId) -> impl Iterator<Item = Here> {
+        std::iter::successors(Some(from), |&id| self.parent(id)).map(|id| self.here(id))
     }
 
     /// Whether `inner` is a strict extension of `outer`.
     pub(super) fn is_inside(&self, inner: ScopeId, outer: ScopeId) -> bool {
         inner != outer
-            && std::iter::successors(Some(inner), |&id| self.nodes[id].parent).any(|id| id == outer)
+            && std::iter::successors(Some(inner), |&id| self.parent(id)).any(|id| id == outer)
     }
 }

@@ -209,7 +209,7 @@ fn content_beyond_the_limit_is_left_out_and_counted() {
         FoldLimits {
             max_open_spans: 1,
             max_held_bytes: 8,
-            content: true,
+            detail: Detail::Content,
         },
     );
     let (mut reader, mut spans) = (WireReader::default(), Vec::new());
@@ -240,6 +240,79 @@ fn content_beyond_the_limit_is_left_out_and_counted() {
         ),
         (1, 1, 1)
     );
+}
+
+/// What an open span holds must not keep the chunks of its events in memory.
+#[test]
+fn open_spans_let_go_of_chunks_that_were_read() {
+    let line = |seq: u32, kind: &str, op: &str, payload: &str| {
+        format!(
+            r#"{{"event_id":"e{seq}","request_id":"r","kind":"{kind}","op_name":"{op}","timestamp":"2026-11-21T01:00:0{seq}Z","seq":{seq},"payload":{payload}}}"#
+        )
+    };
+    let chunks = [
+        line(0, "op_start", "long", r#"{"inputs":[1,2,3]}"#)
+            + &line(1, "op_start", "short", r#"{"inputs":[4]}"#)
+            + &line(2, "op_end", "short", "{}"),
+        line(3, "op_yield", "long", r#"{"yielded":[5]}"#),
+        line(4, "op_yield", "long", r#"{"yielded":[6]}"#),
+        line(5, "annotation", "long", r#"{"key":"k","value":7}"#),
+        line(6, "op_end", "long", "{}"),
+    ];
+    let (mut reader, mut fold, mut spans) = (WireReader::default(), Fold::default(), Vec::new());
+    for chunk in chunks.map(Text::from) {
+        let mut pos = 0;
+        while let crate::wire::Read::Event { event, end, .. } = reader.read_at(&chunk, pos) {
+            fold.push(&event, &mut spans);
+            pos = end;
+        }
+    }
+    let [short, long] = &spans[..] else {
+        panic!("{spans:?}")
+    };
+    assert_eq!(short.inputs.as_deref(), Some("[4]"));
+    let held = [
+        long.inputs.as_ref(),
+        long.yields.last_value.as_ref(),
+        long.start_event_id.as_ref(),
+    ];
+    let held = held.map(|text| text.map(|text| (text.as_str(), text.chunk_len())));
+    assert_eq!(
+        held,
+        [Some(("[1,2,3]", 7)), Some(("[6]", 3)), Some(("e0", 2))]
+    );
+}
+
+#[test]
+fn long_paths_and_many_are_told_apart() {
+    let mut scopes = scope::Scopes::default();
+    let ctxs: Vec<_> = (0..3000)
+        .map(|index| {
+            let long = if index % 2 == 0 { "" } else { &"x".repeat(300) };
+            crate::event::Ctx::new(["main".to_owned(), format!("[{index}]{long}")])
+        })
+        .collect();
+    let first: Vec<_> = ctxs.iter().map(|ctx| scopes.of(ctx)).collect();
+    scopes.restart();
+    let again: Vec<_> = ctxs.iter().map(|ctx| scopes.of(ctx)).collect();
+    assert_eq!(first, again);
+    assert_eq!(scopes.len(), ctxs.len() + 2);
+}
+
+/// What is kept of a finished run for the next is bounded by its text as well as by its number.
+#[test]
+fn a_finished_run_leaves_no_text_to_speak_of() {
+    let mut fold = Fold::default();
+    for length in [10, 2 << 20, 10] {
+        let name = "n".repeat(length);
+        let json = format!(
+            r#"{{"event_id":"e","request_id":"r","kind":"op_start","op_name":"{name}","timestamp":"2026-11-21T01:00:00Z","seq":0}}"#
+        );
+        let event = WireReader::default().read(&json.as_str().into()).unwrap();
+        fold.push(&event, &mut Vec::new());
+        fold.finish_run("r", &mut Vec::new()).unwrap();
+        assert_eq!(fold.runs.spare(), usize::from(length == 10), "{length}");
+    }
 }
 
 #[test]

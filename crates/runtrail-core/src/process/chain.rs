@@ -1,12 +1,19 @@
 //! Processors one after another.
 
-use super::{Output, Processor, Tally};
+use std::any::Any;
+
+use super::{Output, Processor, Redact, Tally};
 use crate::event::TraceEvent;
 use crate::text::Text;
 
 /// Runs processors one after another; each takes what the one before it gave.
+///
+/// Redactors ([`Redact`]) come first, wherever they stand in the list, and take again every event
+/// that a processor after them made, changed or held back: no event leaves the chain that they have
+/// not seen as it leaves. Their counts include these second looks.
 #[derive(Default)]
 pub struct Chain {
+    redactors: Vec<Link>,
     links: Vec<Link>,
 }
 
@@ -16,22 +23,41 @@ struct Link {
     out: Output,
 }
 
+impl Link {
+    fn process(&mut self, event: TraceEvent) {
+        self.taken += 1;
+        self.processor.process(event, &mut self.out);
+    }
+
+    fn imbalance(&self) -> i64 {
+        let tally = self.out.tally();
+        let gone = tally.forwarded + tally.discarded_in_all() + self.processor.held();
+        self.taken as i64 - gone as i64
+    }
+}
+
 impl Chain {
-    /// Makes a chain; the first processor takes the stream as it came.
+    /// Makes a chain; the first processor takes the stream as the redactors leave it.
     pub fn new(processors: Vec<Box<dyn Processor>>) -> Self {
-        let link = |processor| Link {
-            processor,
-            taken: 0,
-            out: Output::default(),
-        };
+        let (redactors, others): (Vec<_>, Vec<_>) = processors
+            .into_iter()
+            .map(|processor| Link {
+                processor,
+                taken: 0,
+                out: Output::default(),
+            })
+            .partition(|link| (&*link.processor as &dyn Any).is::<Redact>());
         Self {
-            links: processors.into_iter().map(link).collect(),
+            redactors,
+            links: others,
         }
     }
 
     /// Takes an event, and gives what comes out at the end of the chain to `sink`.
     pub fn process(&mut self, event: TraceEvent, sink: &mut impl FnMut(TraceEvent)) {
-        pass(&mut self.links, event, sink);
+        if let Some(event) = redacted(&mut self.redactors, event) {
+            pass(&mut self.redactors, &mut self.links, event, sink);
+        }
     }
 
     /// Ends a run: each processor gives what it holds of it to the next, before that one ends it too.
@@ -41,44 +67,83 @@ impl Chain {
             let Some(link) = done.last_mut() else { return };
             link.processor.finish(request_id, &mut link.out);
             for event in link.out.drain() {
-                pass(rest, event, sink);
+                if let Some(event) = redacted(&mut self.redactors, event) {
+                    pass(&mut self.redactors, rest, event, sink);
+                }
             }
         }
     }
 
     /// Returns how many events the chain holds back.
     pub fn held(&self) -> u64 {
-        self.links.iter().map(|link| link.processor.held()).sum()
+        self.all().map(|link| link.processor.held()).sum()
     }
 
-    /// Returns each processor's name, how many events it took, and what became of them.
+    /// Returns each processor's name, how many events it took, and what became of them, in the order
+    /// in which they take an event.
     pub fn tallies(&self) -> impl Iterator<Item = (&str, u64, &Tally)> {
-        self.links
-            .iter()
+        self.all()
             .map(|link| (link.processor.name(), link.taken, link.out.tally()))
     }
 
-    /// Returns by how many events the chain's books are out; anything but 0 is a processor's mistake.
+    /// Returns by how many events the processors' books are out, each counted for itself; anything
+    /// but 0 is a processor's mistake.
     pub fn imbalance(&self) -> i64 {
-        self.links
-            .iter()
-            .map(|link| {
-                let tally = link.out.tally();
-                let gone = tally.forwarded + tally.discarded_in_all() + link.processor.held();
-                link.taken as i64 - gone as i64
-            })
-            .sum()
+        // One processor's surplus must not hide another's loss.
+        self.all().map(|link| link.imbalance().abs()).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Link> {
+        self.redactors.iter().chain(&self.links)
     }
 }
 
-fn pass(links: &mut [Link], event: TraceEvent, sink: &mut impl FnMut(TraceEvent)) {
+fn pass(
+    redactors: &mut [Link],
+    links: &mut [Link],
+    event: TraceEvent,
+    sink: &mut impl FnMut(TraceEvent),
+) {
     let Some((link, rest)) = links.split_first_mut() else {
         sink(event);
         return;
     };
-    link.taken += 1;
-    link.processor.process(event, &mut link.out);
+    // A clone is some reference counts; comparing with it costs less than looking for secrets again.
+    let seen = (!redactors.is_empty()).then(|| event.clone());
+    link.process(event);
     for event in link.out.drain() {
-        pass(rest, event, sink);
+        let untouched = seen.as_ref().is_none_or(|seen| is_same(seen, &event));
+        let event = if untouched {
+            Some(event)
+        } else {
+            redacted(redactors, event)
+        };
+        if let Some(event) = event {
+            pass(redactors, rest, event, sink);
+        }
     }
+}
+
+/// Takes an event through all redactors; each gives one event or none.
+fn redacted(redactors: &mut [Link], event: TraceEvent) -> Option<TraceEvent> {
+    redactors.iter_mut().try_fold(event, |event, link| {
+        link.process(event);
+        link.out.drain().next()
+    })
+}
+
+/// Whether two events share every text, so that what was found in one holds for the other.
+fn is_same(one: &TraceEvent, other: &TraceEvent) -> bool {
+    let same = |one: &Option<Text>, other: &Option<Text>| match (one, other) {
+        (Some(one), Some(other)) => one.same_slice(other),
+        (None, None) => true,
+        _ => false,
+    };
+    one.payload.text().same_slice(other.payload.text())
+        && one.event_id.same_slice(&other.event_id)
+        && one.request_id.same_slice(&other.request_id)
+        && one.ctx.same_allocation(&other.ctx)
+        && one.kind == other.kind
+        && same(&one.op_name, &other.op_name)
+        && same(&one.extra, &other.extra)
 }

@@ -1,5 +1,6 @@
 //! Where a processor puts what it gives.
 
+use crate::emit::record::{KINDS, Kind};
 use crate::event::TraceEvent;
 
 /// Why a processor let an event go.
@@ -51,18 +52,25 @@ pub struct Tally {
     pub forwarded: u64,
     /// Added to the stream.
     pub made: u64,
-    discarded: [u64; Discard::ALL.len()],
+    /// How often a limit made the processor do less than it was asked.
+    pub limited: u64,
+    discarded: [[u64; KINDS]; Discard::ALL.len()],
 }
 
 impl Tally {
     /// Returns how many were let go for a cause.
     pub fn discarded(&self, cause: Discard) -> u64 {
-        self.discarded[cause as usize]
+        self.discarded[cause as usize].iter().sum()
+    }
+
+    /// Returns how many of one kind, by its place among those that are counted apart.
+    pub(crate) fn discarded_of(&self, cause: Discard, kind: usize) -> u64 {
+        self.discarded[cause as usize][kind]
     }
 
     /// Returns how many were let go in all.
     pub fn discarded_in_all(&self) -> u64 {
-        self.discarded.iter().sum()
+        self.discarded.iter().flatten().sum()
     }
 }
 
@@ -90,8 +98,13 @@ impl Output {
     }
 
     /// Lets an event go that came in, now or earlier.
-    pub fn discard(&mut self, _event: &TraceEvent, cause: Discard) {
-        self.tally.discarded[cause as usize] += 1;
+    pub fn discard(&mut self, event: &TraceEvent, cause: Discard) {
+        self.tally.discarded[cause as usize][Kind::of(&event.kind)] += 1;
+    }
+
+    /// Counts that a limit made the processor do less than it was asked.
+    pub fn limited(&mut self) {
+        self.tally.limited += 1;
     }
 
     /// Returns the counts since the start.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use runtrail_core::event::{EventKind, TraceEvent};
-use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::span::{LlmCall, MissingEnd, YieldMoments};
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
 use runtrail_testkit::run::RunBuilder;
@@ -97,7 +97,7 @@ proptest! {
 
     #[test]
     fn without_content_all_else_is_the_same(events in strategies::run("r")) {
-        let mut fold = Fold::new("", FoldLimits { content: false, ..FoldLimits::default() });
+        let mut fold = Fold::new("", FoldLimits { detail: Detail::Spans, ..FoldLimits::default() });
         let mut spans = Vec::new();
         for event in &events {
             fold.push(event, &mut spans);
@@ -117,6 +117,34 @@ proptest! {
         wanted.summary.metadata = None;
         wanted.summary.stray_calls.clear();
         prop_assert_eq!(FoldedRun { spans, summary }, wanted);
+    }
+
+    #[test]
+    fn without_spans_the_summary_is_the_same(events in strategies::run("r"), open in 1..9_usize) {
+        let limits = |detail| FoldLimits { max_open_spans: open, detail, ..FoldLimits::default() };
+        let mut folds = [Detail::Summary, Detail::Spans].map(|detail| Fold::new("", limits(detail)));
+        let [counted, wanted] = &mut folds;
+        let (mut none, mut spans) = (Vec::new(), Vec::new());
+        for event in &events {
+            counted.push(event, &mut none);
+            wanted.push(event, &mut spans);
+        }
+        prop_assert_eq!(counted.finish_run("r", &mut none), wanted.finish_run("r", &mut spans));
+        prop_assert_eq!(none, vec![]);
+    }
+
+    /// A fold takes over the room of runs that it has finished, and none of what was in them.
+    #[test]
+    fn a_run_is_the_same_after_others(first in strategies::run("r"), second in strategies::run("r")) {
+        let mut fold = Fold::default();
+        for events in [&first, &second, &first] {
+            let mut spans = Vec::new();
+            for event in events {
+                fold.push(event, &mut spans);
+            }
+            let summary = fold.finish_run("r", &mut spans).unwrap();
+            prop_assert_eq!(FoldedRun { spans, summary }, folded(events));
+        }
     }
 }
 

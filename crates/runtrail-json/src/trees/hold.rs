@@ -95,7 +95,9 @@ impl Room {
     fn fit(&mut self, span: &SpanRecord) -> SpanRecord {
         let mut kept = span.clone();
         // These may share the chunk of their event, which would stay in memory with them.
-        kept.end_event_id = kept.end_event_id.map(|id| id.detached());
+        for id in [&mut kept.start_event_id, &mut kept.end_event_id] {
+            *id = id.take().map(|id| id.detached());
+        }
         if let Some(error) = &mut kept.error {
             self.keep(&mut error.kind);
             self.keep(&mut error.message);

@@ -26,6 +26,14 @@ pub(super) fn begin_run(tree: &RunTree, json: &mut Json) {
     anomalies(run, json);
     json.key("metadata");
     json.raw(run.metadata.as_deref().unwrap_or("null"));
+    if !run.links.is_empty() {
+        json.key("links");
+        json.begin('[');
+        for link in &run.links {
+            json.raw(&link.to_json());
+        }
+        json.end(']');
+    }
     if tree.spans_dropped() > 0 {
         json.number_field("spans_dropped", tree.spans_dropped());
     }

@@ -164,11 +164,11 @@ fn what_comes_back_can_be_sorted_and_sent_with_the_same_ids() {
         .export(&Batch::new(sample.events.clone(), []))
         .unwrap();
     exporter.close(Instant::now()).unwrap();
-    let mut archive = Archive::open(&[path.to_str().unwrap()]).unwrap();
+    let archive = Archive::open(&[path.to_str().unwrap()]).unwrap();
     let sorted = archive
         .sorted(ReadOptions::default(), SortOptions::default())
         .unwrap();
-    assert!(sorted.report.events > 0);
+    assert!(sorted.report().events > 0);
     let ids = |runs: Vec<FoldedRun>| -> Vec<_> {
         let spans = runs.into_iter().flat_map(|run| run.spans);
         let mut ids: Vec<_> = spans.map(|span| span.span_id).collect();

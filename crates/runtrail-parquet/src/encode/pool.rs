@@ -1,5 +1,6 @@
 //! Threads that encode, within a limit of memory.
 
+use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -7,7 +8,7 @@ use std::thread::JoinHandle;
 use parquet::errors::ParquetError;
 
 use super::properties::CONTENT_PAGE_BYTES;
-use super::{Encoded, Formats};
+use super::{Encoded, Formats, Scratch};
 use crate::error::LakeError;
 use crate::settings::Table;
 use crate::waiting::RowGroup;
@@ -21,6 +22,8 @@ type Done = (usize, Table, Result<Encoded, ParquetError>);
 /// Encodes row groups, on its threads or, with one thread, on the caller's.
 pub(crate) struct EncodePool {
     formats: Formats,
+    /// Of the caller's thread, where there is no other.
+    scratch: Option<Scratch>,
     jobs: Option<Sender<(usize, RowGroup)>>,
     done: Receiver<Done>,
     threads: Vec<JoinHandle<()>>,
@@ -30,7 +33,12 @@ pub(crate) struct EncodePool {
 }
 
 impl EncodePool {
-    pub(crate) fn start(formats: Formats, threads: usize, limit: usize) -> Self {
+    pub(crate) fn start(
+        formats: Formats,
+        zstd_level: i32,
+        threads: usize,
+        limit: usize,
+    ) -> io::Result<Self> {
         let (jobs, queue) = channel::<(usize, RowGroup)>();
         let (results, done) = channel();
         let queue = Arc::new(Mutex::new(queue));
@@ -41,22 +49,31 @@ impl EncodePool {
         } else {
             0
         };
-        let threads = (0..threads)
+        let threads: Vec<_> = (0..threads)
             .map(|_| {
                 let (formats, queue, results) =
                     (formats.clone(), Arc::clone(&queue), results.clone());
-                std::thread::spawn(move || work(&formats, &queue, &results))
+                let scratch = Scratch::new(zstd_level)?;
+                Ok(std::thread::spawn(move || {
+                    work(&formats, scratch, &queue, &results);
+                }))
             })
-            .collect();
-        Self {
+            .collect::<io::Result<_>>()?;
+        let scratch = if threads.is_empty() {
+            Some(Scratch::new(zstd_level)?)
+        } else {
+            None
+        };
+        Ok(Self {
             formats,
+            scratch,
             jobs: Some(jobs),
             done,
             threads,
             in_flight: 0,
             memory: 0,
             limit,
-        }
+        })
     }
 
     /// Waits until a row group of that size may be encoded, and gives what it will hold in memory.
@@ -84,9 +101,9 @@ impl EncodePool {
         memory: usize,
         mut take: impl FnMut(Encoded) -> Result<(), LakeError>,
     ) -> Result<(), LakeError> {
-        if self.threads.is_empty() {
+        if let Some(scratch) = &mut self.scratch {
             let table = group.key.table;
-            let encoded = self.formats.of(table).encode(group);
+            let encoded = self.formats.of(table).encode(group, scratch);
             return take(encoded.map_err(|source| LakeError::Encode {
                 table: table.as_str(),
                 source,
@@ -134,12 +151,17 @@ fn memory_of(table: Table, rows: usize) -> usize {
     rows + (content_columns * 3 * CONTENT_PAGE_BYTES).min(rows * 3)
 }
 
-fn work(formats: &Formats, queue: &Mutex<Receiver<(usize, RowGroup)>>, results: &Sender<Done>) {
+fn work(
+    formats: &Formats,
+    mut scratch: Scratch,
+    queue: &Mutex<Receiver<(usize, RowGroup)>>,
+    results: &Sender<Done>,
+) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((memory, group)) = job else { return };
         let table = group.key.table;
-        let encode = std::panic::AssertUnwindSafe(|| formats.of(table).encode(group));
+        let encode = std::panic::AssertUnwindSafe(|| formats.of(table).encode(group, &mut scratch));
         // A job whose thread vanished would be waited for without end.
         let encoded = std::panic::catch_unwind(encode)
             .unwrap_or_else(|_| Err(ParquetError::General("encoding panicked".to_owned())));

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use object_store::ObjectStore;
-use runtrail_core::event::Ctx;
-use runtrail_core::fold::{Fold, FoldLimits};
+use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::span::RunTotals;
 
 use super::{Lake, LakeReportHandle, Parts, SourceInfo};
-use crate::encode::{EncodePool, Formats};
+use parquet::errors::ParquetError;
+
+use crate::encode::{CONTENT_PAGE_BYTES, EncodePool, Formats};
 use crate::error::LakeError;
-use crate::rows::Misfits;
 use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
@@ -96,14 +96,23 @@ impl LakeBuilder {
             table: "all",
             source,
         })?;
-        // Rows that wait can go to disk; row groups that are being encoded cannot.
-        let for_waiting = settings.memory / 5;
+        // Rows that wait can go to disk; row groups that are being encoded cannot. One is ready
+        // for the thread that ends first.
+        let row_group = settings.row_group_bytes + 3 * CONTENT_PAGE_BYTES;
+        let for_encoding = row_group.saturating_mul(settings.threads + 1);
+        let for_waiting = settings.memory.saturating_sub(for_encoding);
+        let for_waiting = for_waiting.max(settings.memory / 5);
         let waiting = Waiting::new(&settings, for_waiting, work.path());
         let pool = EncodePool::start(
             formats.clone(),
+            settings.zstd_level,
             settings.threads,
             settings.memory - for_waiting,
-        );
+        )
+        .map_err(|source| LakeError::Encode {
+            table: "all",
+            source: ParquetError::External(Box::new(source)),
+        })?;
         let parts = Parts::new(
             formats,
             Arc::clone(&store),
@@ -112,7 +121,11 @@ impl LakeBuilder {
         );
         // Without the tables that show content there is no reason to hold any.
         let limits = FoldLimits {
-            content: self.tables.need_spans(),
+            detail: if self.tables.need_spans() {
+                Detail::Content
+            } else {
+                Detail::Summary
+            },
             ..FoldLimits::default()
         };
         Ok(Lake {
@@ -125,12 +138,11 @@ impl LakeBuilder {
             parts,
             fold: Fold::new("", limits),
             spans: Vec::new(),
-            ctx_path: (Ctx::default(), String::new()),
             sources: self.sources,
             quarantine: None,
             events: 0,
             totals: RunTotals::default(),
-            misfits: Misfits::new(),
+            batches: 0,
             report: LakeReportHandle::default(),
         })
     }

@@ -9,6 +9,7 @@ use crate::encode::{Encoded, Formats};
 use crate::error::LakeError;
 use crate::part::PartFile;
 use crate::partition::PartitionKey;
+use crate::rows::Misfits;
 use crate::store::Store;
 
 #[derive(Default)]
@@ -30,6 +31,7 @@ pub(super) struct Parts {
     dir: PathBuf,
     partitions: BTreeMap<PartitionKey, Progress>,
     published: Vec<LakeFile>,
+    misfits: Misfits,
 }
 
 impl Parts {
@@ -40,6 +42,7 @@ impl Parts {
         dir: &Path,
     ) -> Self {
         let (partitions, published) = (BTreeMap::new(), Vec::new());
+        let misfits = Misfits::new();
         Self {
             formats,
             store,
@@ -47,6 +50,7 @@ impl Parts {
             dir: dir.to_owned(),
             partitions,
             published,
+            misfits,
         }
     }
 
@@ -56,7 +60,8 @@ impl Parts {
     }
 
     /// Takes a row group; it is written when all before it are.
-    pub(super) fn append(&mut self, encoded: Encoded) -> Result<(), LakeError> {
+    pub(super) fn append(&mut self, mut encoded: Encoded) -> Result<(), LakeError> {
+        add_misfits(&mut self.misfits, std::mem::take(&mut encoded.misfits));
         let key = encoded.key;
         let progress = self.partitions.entry(key).or_default();
         progress.early.insert(encoded.index, encoded);
@@ -81,6 +86,12 @@ impl Parts {
         Ok(())
     }
 
+    /// Takes the counts of values that did not fit their column, together with those of `others`.
+    pub(super) fn take_misfits(&mut self, others: Misfits) -> Misfits {
+        add_misfits(&mut self.misfits, others);
+        std::mem::take(&mut self.misfits)
+    }
+
     /// Ends the files that are left and gives all, in the order of their paths.
     pub(super) fn finish(&mut self) -> Result<Vec<LakeFile>, LakeError> {
         for progress in self.partitions.values_mut() {
@@ -91,6 +102,12 @@ impl Parts {
         self.published
             .sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Ok(std::mem::take(&mut self.published))
+    }
+}
+
+fn add_misfits(misfits: &mut Misfits, others: Misfits) {
+    for (column, count) in others {
+        *misfits.entry(column).or_default() += count;
     }
 }
 

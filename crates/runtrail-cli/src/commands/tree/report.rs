@@ -7,6 +7,7 @@ use runtrail_core::text::Text;
 use runtrail_json::{RunTree, run_status_text, status_text};
 
 use super::fan::{Place, arrange};
+use super::origin;
 use super::outline::{Filter, Item, Outline};
 use crate::anomaly;
 use crate::args::TreeArgs;
@@ -141,6 +142,9 @@ fn head(run: &RunSummary, page: &mut Page) {
             "- {tokens} tokens, cost {cost}{missing}, models {}",
             models.join(", ")
         ));
+    }
+    for line in origin::lines(run, code) {
+        page.push(&format!("- {line}"));
     }
     if let Some(text) = run_status_text(run) {
         page.push(&format!("- {text}"));

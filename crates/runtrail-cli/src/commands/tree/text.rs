@@ -7,6 +7,7 @@ use runtrail_core::printable::Printable;
 use runtrail_core::span::MissingEnd;
 use runtrail_json::status_text;
 
+use super::origin;
 use super::outline::Outline;
 use super::rows::{Row, Rows};
 use crate::anomaly;
@@ -28,6 +29,9 @@ pub(super) fn print(outline: &Outline<'_>, args: &TreeArgs, out: &mut Out) -> Re
     let glyphs = Glyphs::new(out.terminal.unicode, out.terminal.out_colour);
     let columns = out.terminal.columns;
     out.answer(&heading(outline, args, glyphs))?;
+    for line in origin::lines(outline.tree.summary(), |text| Printable(text).to_string()) {
+        out.answer(&format!("{line}\n"))?;
+    }
     let rows = Rows {
         outline,
         args,

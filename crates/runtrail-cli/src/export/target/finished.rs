@@ -51,7 +51,7 @@ pub(crate) struct FileWritten {
 }
 
 /// Reads what an export wrote, once it is closed.
-pub(crate) struct Finished {
+pub(super) struct Finished {
     pub(super) destination: Destination,
     pub(super) staged: Option<PathBuf>,
     pub(super) report: Report,
@@ -67,7 +67,7 @@ pub(super) enum Report {
 
 impl Finished {
     /// Puts the quarantine file in its place and says what was written.
-    pub(crate) fn written(self) -> Result<Written, Failure> {
+    pub(super) fn written(self) -> Result<Written, Failure> {
         let quarantine = match &self.staged {
             Some(staged) => Some(publish(staged, &self.destination.quarantine())?),
             None => {

@@ -1,159 +1,125 @@
-//! Opening spans: parents, groups, occurrences.
+//! Opening spans: occurrences, parents, drafts.
 
-use super::{Open, RunFold, Slot, SpanIndex};
-use crate::event::Status;
-use crate::event::{GroupStart, OpStart, TraceEvent};
-use crate::fold::content::Metadata;
+use super::{RunFold, Tables};
+use crate::event::{GroupStart, OpStart, Status, TraceEvent};
+use crate::fold::name::NameId;
 use crate::fold::scope::ScopeId;
-use crate::id::SpanId;
+use crate::fold::slot::{Draft, Identity, Slot, SpanIndex, State};
 use crate::json::RawJson;
-use crate::span::{Note, Parent, ParentRule, SpanName, SpanRecord, Usage, Yields};
+use crate::span::{GroupRef, Note, Parent, ParentRule, SpanName, SpanRecord, Usage, Yields};
 use crate::text::Text;
 use crate::time::Timestamp;
 
 /// Where a new span hangs.
+#[derive(Clone, Copy)]
 pub(super) struct Place {
     parent: Option<SpanIndex>,
     rule: ParentRule,
-    group: Option<SpanIndex>,
+    pub(super) group: Option<SpanIndex>,
 }
 
 impl RunFold {
     pub(super) fn open_op(&mut self, event: &TraceEvent, view: OpStart<'_>) {
-        if !self.admits_another() {
+        let Some(index) = self.next_index() else {
             return;
+        };
+        let scope = self.tables.scopes.of(&event.ctx);
+        let op_name = event.op_name.as_deref().unwrap_or_default();
+        let name = self.tables.names.of(op_name, Some(scope));
+        let place = self.place_op(op_name, scope, view.parent_id);
+        let mut draft = self.open_draft(event, name, place, scope);
+        if let (Some(draft), Some(inputs)) = (&mut draft, view.inputs) {
+            let dropped = &mut draft.record.content_dropped;
+            draft.record.inputs = self.held.share(&event.payload, inputs, dropped);
+            draft.held = draft.record.inputs.as_ref().map_or(0, |kept| kept.len());
         }
-        let scope = self.scopes.of(&event.ctx);
-        let op_name = self.known_name(event, scope);
-        let place = self.place_op(&op_name, scope, view.parent_id);
-        let name = self.name_op(event, op_name.clone(), scope);
-        let mut record = self.draft(event, name, &place);
-        record.start_event_id = Some(event.event_id.detached());
-        let inputs = view.inputs.filter(|_| self.limits.content);
-        record.inputs =
-            inputs.and_then(|inputs| self.held.keep(inputs, &mut record.content_dropped));
-        let held = record.inputs.as_ref().map_or(0, |inputs| inputs.len());
-        let index = self.open(record, &place, scope, Metadata::default(), held);
-        self.scopes.get_mut(scope).open_ops.push(index);
-        self.executions
-            .entry((op_name, scope))
-            .or_default()
-            .open
-            .push(index);
+        self.open(index, event, name, place, draft);
+        let opened = &mut self.tables.scopes.here_mut(scope).open_op;
+        self.tables.slots[index.get()].before_in_scope = opened.replace(index);
     }
 
     pub(super) fn open_group(&mut self, event: &TraceEvent, view: GroupStart<'_>) {
-        if !self.admits_another() {
+        let Some(index) = self.next_index() else {
             return;
-        }
+        };
         let place = self.place_group(view.parent_id);
-        let name = self.name_group(view.name);
-        let mut record = self.draft(event, name, &place);
-        record.start_event_id = Some(event.event_id.detached());
-        let mut metadata = Metadata::default();
-        let fields = self
-            .limits
-            .content
-            .then(|| event.payload.raw().as_object())
-            .flatten();
-        for (key, value) in fields.into_iter().flatten() {
+        let name = self.group_name(view.name);
+        let scope = self.tables.scopes.of(&event.ctx);
+        let mut draft = self.open_draft(event, name, place, scope);
+        if let Some(draft) = draft.as_deref_mut().filter(|_| self.keeps_content()) {
+            self.take_metadata(event, draft);
+        }
+        self.open(index, event, name, place, draft);
+        self.tables.slots[index.get()].is_group = true;
+        self.tables.open_groups.push(index);
+    }
+
+    fn take_metadata(&mut self, event: &TraceEvent, draft: &mut Draft) {
+        for (key, value) in event.payload.raw().as_object().into_iter().flatten() {
             if key == "name" || key == "parent_id" {
                 continue;
             }
-            let kept = self.held.keep_text(
-                &format!("{key}{}", value.text()),
-                &mut record.content_dropped,
-            );
-            if kept.is_some() {
-                let freed = metadata.set(Note {
-                    key: Text::new(&*key),
-                    value: Text::new(value.text()),
+            let bytes = key.len() + value.text().len();
+            if self.held.admit(bytes, &mut draft.record.content_dropped) {
+                let freed = draft.metadata.get_or_insert_default().set(Note {
+                    key: Text::from(&*key),
+                    value: Text::from(value.text()),
                     at: event.timestamp,
                 });
                 self.held.release(freed);
             }
         }
-        let held = metadata.held_bytes();
-        let scope = self.scopes.of(&event.ctx);
-        let label = record.label().clone();
-        let index = self.open(record, &place, scope, metadata, held);
-        self.open_groups.push(index);
-        self.groups
-            .entry(label.clone())
-            .or_default()
-            .open
-            .push(index);
-        self.group_names.insert(index, label);
+        draft.held = draft.metadata.as_ref().map_or(0, |kept| kept.held_bytes());
     }
 
-    /// The op's name, shared with its earlier executions in the scope.
-    pub(super) fn known_name(&self, event: &TraceEvent, scope: ScopeId) -> Text {
-        let name = event.op_name.clone().unwrap_or_default();
-        match self.executions.get_key_value(&(name.clone(), scope)) {
-            Some(((known, _), _)) => known.clone(),
-            None => name.detached(),
-        }
+    /// The index of the next span; `None`, counted, where too many are open.
+    fn next_index(&mut self) -> Option<SpanIndex> {
+        let next = SpanIndex::nth(self.tables.slots.len())
+            .filter(|_| self.open_spans < self.limits.max_open_spans);
+        self.anomalies.open_limit += u64::from(next.is_none());
+        next
     }
 
-    fn admits_another(&mut self) -> bool {
-        let admits = self.open_spans < self.limits.max_open_spans;
-        self.anomalies.open_limit += u64::from(!admits);
-        admits
-    }
-
+    /// Adds a span that is open.
     fn open(
         &mut self,
-        record: SpanRecord,
-        place: &Place,
-        scope: ScopeId,
-        metadata: Metadata,
-        held: usize,
-    ) -> SpanIndex {
-        let index = self.slots.len();
-        if let (Some(id), Some(openers)) = (&record.start_event_id, &mut self.openers) {
-            openers.insert(id.clone(), index);
+        index: SpanIndex,
+        event: &TraceEvent,
+        name: NameId,
+        place: Place,
+        draft: Option<Box<Draft>>,
+    ) {
+        let Tables {
+            slots,
+            names,
+            openers,
+            fresh,
+            ..
+        } = &mut self.tables;
+        openers.push(index, &event.event_id);
+        if draft.is_some() {
+            fresh.push(index);
         }
-        self.slots.push(Slot {
-            span_id: record.span_id,
-            depth: record.depth,
+        slots.push(Slot {
             parent: place.parent,
             group: place.group,
-            start_event_id: record.start_event_id.clone(),
-            open: Some(Box::new(Open {
-                record,
-                scope,
-                metadata,
-                held,
-            })),
+            name,
+            started_at: event.timestamp,
+            before_in_name: names.get_mut(name).open.replace(index),
+            before_in_scope: None,
+            is_group: false,
+            identity: draft.as_ref().map(|draft| Identity {
+                span_id: draft.record.span_id,
+                depth: draft.record.depth,
+            }),
+            state: draft.map_or(State::Counted, State::Drafted),
         });
         self.open_spans += 1;
-        index
     }
 
-    /// Names the next execution of an op in a scope.
-    pub(super) fn name_op(
-        &mut self,
-        event: &TraceEvent,
-        op_name: Text,
-        scope: ScopeId,
-    ) -> SpanName {
-        let executions = self.executions.entry((op_name.clone(), scope)).or_default();
-        let occurrence = executions.count;
-        executions.count += 1;
-        SpanName::Op {
-            op_name,
-            ctx: event.ctx.clone(),
-            occurrence,
-        }
-    }
-
-    /// Names the next group of a name.
-    pub(super) fn name_group(&mut self, name: Option<RawJson<'_>>) -> SpanName {
-        let name = Text::new(&*name.and_then(RawJson::as_str).unwrap_or_default());
-        let groups = self.groups.entry(name.clone()).or_default();
-        let occurrence = groups.count;
-        groups.count += 1;
-        SpanName::Group { name, occurrence }
+    pub(super) fn group_name(&mut self, name: Option<RawJson<'_>>) -> NameId {
+        let name = name.and_then(RawJson::as_str).unwrap_or_default();
+        self.tables.names.of(&name, None)
     }
 
     /// Finds the parent of an op, by the first rule that matches.
@@ -166,7 +132,10 @@ impl RunFold {
         if let Some(place) = self.place_by_id(parent_id) {
             return place;
         }
-        let group = self.open_groups.last().copied();
+        if !self.drafts_spans() {
+            return Place::NOWHERE;
+        }
+        let group = self.tables.open_groups.last().copied();
         let found = None
             .or_else(|| self.yielding_op(scope).map(|op| (op, ParentRule::Yield)))
             .or_else(|| {
@@ -185,36 +154,35 @@ impl RunFold {
                 group,
             },
             None => Place {
-                parent: None,
-                rule: ParentRule::Run,
                 group,
+                ..Place::NOWHERE
             },
         }
     }
 
-    fn place_group(&mut self, parent_id: Option<RawJson<'_>>) -> Place {
+    pub(super) fn place_group(&mut self, parent_id: Option<RawJson<'_>>) -> Place {
         if let Some(place) = self.place_by_id(parent_id) {
             return place;
         }
-        let group = self.open_groups.last().copied();
-        let rule = if group.is_some() {
-            ParentRule::Group
-        } else {
-            ParentRule::Run
-        };
-        Place {
-            parent: group,
-            rule,
-            group,
+        match self.tables.open_groups.last() {
+            Some(&group) => Place {
+                parent: Some(group),
+                rule: ParentRule::Group,
+                group: Some(group),
+            },
+            None => Place::NOWHERE,
         }
     }
 
-    pub(super) fn place_by_id(&mut self, parent_id: Option<RawJson<'_>>) -> Option<Place> {
+    fn place_by_id(&mut self, parent_id: Option<RawJson<'_>>) -> Option<Place> {
         let id = parent_id.and_then(RawJson::as_str)?;
         let parent = self.opener(&id)?;
-        let slot = &self.slots[parent];
-        let is_group = self.group_names.contains_key(&parent);
-        let group = if is_group { Some(parent) } else { slot.group };
+        let slot = self.slot(parent);
+        let group = if slot.is_group {
+            Some(parent)
+        } else {
+            slot.group
+        };
         Some(Place {
             parent: Some(parent),
             rule: ParentRule::ParentId,
@@ -223,39 +191,80 @@ impl RunFold {
     }
 
     fn yielding_op(&self, scope: ScopeId) -> Option<SpanIndex> {
-        self.scopes
-            .upwards(scope)
-            .find_map(|scope| scope.introduced_by)
+        let mut scopes = self.tables.scopes.upwards(scope);
+        scopes.find_map(|here| here.introduced_by)
     }
 
     fn enclosing_op(&self, scope: ScopeId) -> Option<SpanIndex> {
-        self.scopes
-            .upwards(scope)
-            .skip(1)
-            .find_map(|scope| scope.open_ops.last().copied())
+        let mut around = self.tables.scopes.upwards(scope).skip(1);
+        around.find_map(|here| here.open_op)
     }
 
     fn prefix_op(&self, name: &str, scope: ScopeId) -> Option<SpanIndex> {
-        let prefixes = name.rmatch_indices('.').map(|(dot, _)| &name[..dot]);
-        prefixes.into_iter().find_map(|prefix| {
-            let executions = self.executions.get(&(Text::new(prefix), scope))?;
-            executions.open.last().copied()
-        })
+        let Tables { scopes, names, .. } = &self.tables;
+        // Mostly nothing else is open in the scope, which spares looking for the prefixes.
+        scopes.here(scope).open_op?;
+        let mut prefixes = name.rmatch_indices('.').map(|(dot, _)| &name[..dot]);
+        prefixes.find_map(|prefix| names.open(prefix, Some(scope)))
     }
 
-    /// Starts the record of a span from the event that opens it, or that closes it where it has no opener.
-    pub(super) fn draft(&self, event: &TraceEvent, name: SpanName, place: &Place) -> SpanRecord {
-        let parent = place.parent.map(|index| &self.slots[index]);
+    /// Drafts the record of a span that opens, where spans are handed out.
+    fn open_draft(
+        &mut self,
+        event: &TraceEvent,
+        name: NameId,
+        place: Place,
+        scope: ScopeId,
+    ) -> Option<Box<Draft>> {
+        if !self.drafts_spans() {
+            return None;
+        }
+        let mut draft = Box::new(Draft {
+            record: self.record(event, name, place),
+            scope,
+            metadata: None,
+            held: 0,
+            fresh: true,
+        });
+        // An id of another chunk than the payload's would not be let go of in time.
+        let shares_chunk = event.event_id.same_chunk(event.payload.text());
+        draft.record.start_event_id = Some(if shares_chunk {
+            event.event_id.clone()
+        } else {
+            event.event_id.detached()
+        });
+        Some(draft)
+    }
+
+    /// Starts the record of a span from the event that opens it, or that closes it where it has no
+    /// opener.
+    pub(super) fn record(&mut self, event: &TraceEvent, name: NameId, place: Place) -> SpanRecord {
+        let of_name = self.tables.names.get_mut(name);
+        let occurrence = of_name.next_occurrence();
+        let (text, is_op) = (of_name.text.clone(), of_name.scope.is_some());
+        let (span_id, name) = if is_op {
+            let name = SpanName::Op {
+                op_name: text,
+                ctx: event.ctx.clone(),
+                occurrence,
+            };
+            (self.ids.op(&of_name.text, &event.ctx, occurrence), name)
+        } else {
+            let name = SpanName::Group {
+                name: text,
+                occurrence,
+            };
+            (self.ids.group(&of_name.text, occurrence), name)
+        };
+        let (parent, depth) = self.parent_ref(place.parent);
         SpanRecord {
             request_id: self.request_id.clone(),
-            span_id: self.span_id(&name),
+            span_id,
             name,
-            parent: place
-                .parent
-                .map_or(Parent::Run, |index| self.parent_ref(index)),
+            parent,
             parent_rule: place.rule,
             group: self.group_ref(place.group),
-            depth: parent.map_or(1, |slot| slot.depth + 1),
+            depth,
             started_at: event.timestamp,
             ended_at: None,
             last_seen: event.timestamp,
@@ -281,31 +290,35 @@ impl RunFold {
         }
     }
 
-    fn parent_ref(&self, index: SpanIndex) -> Parent {
-        let span_id = self.slots[index].span_id;
-        if self.group_names.contains_key(&index) {
-            Parent::Group(span_id)
-        } else {
-            Parent::Op(span_id)
+    /// The parent, and how deep in it a span is.
+    fn parent_ref(&self, parent: Option<SpanIndex>) -> (Parent, u32) {
+        let Some(slot) = parent.map(|parent| self.slot(parent)) else {
+            return (Parent::Run, 1);
+        };
+        match slot.identity {
+            Some(Identity { span_id, depth }) if slot.is_group => {
+                (Parent::Group(span_id), depth + 1)
+            }
+            Some(Identity { span_id, depth }) => (Parent::Op(span_id), depth + 1),
+            None => (Parent::Run, 1),
         }
     }
 
-    fn span_id(&self, name: &SpanName) -> SpanId {
-        match name {
-            SpanName::Op {
-                op_name,
-                ctx,
-                occurrence,
-            } => self.ids.op(op_name, ctx, *occurrence),
-            SpanName::Group { name, occurrence } => self.ids.group(name, *occurrence),
-        }
+    fn group_ref(&self, group: Option<SpanIndex>) -> Option<GroupRef> {
+        let slot = self.slot(group?);
+        Some(GroupRef {
+            name: self.tables.names.get(slot.name).text.clone(),
+            span_id: slot.identity?.span_id,
+        })
     }
 }
 
 impl Place {
-    pub(super) fn group(&self) -> Option<SpanIndex> {
-        self.group
-    }
+    const NOWHERE: Self = Self {
+        parent: None,
+        rule: ParentRule::Run,
+        group: None,
+    };
 }
 
 /// When a span that only ended must have begun.

@@ -1,0 +1,133 @@
+//! Runtrail, with an exporter that does nothing.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use runtrail_core::emit::{Op, Run};
+use runtrail_core::event::Ctx;
+use runtrail_core::export::{Batch, ExportError, Exporter};
+use runtrail_core::pipeline::Pipeline;
+use serde::Serialize;
+
+use super::Case;
+
+struct Nothing;
+
+impl Exporter for Nothing {
+    fn name(&self) -> &str {
+        "nothing"
+    }
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        black_box(batch);
+        Ok(())
+    }
+    fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
+        Ok(())
+    }
+    fn close(self: Box<Self>, _deadline: Instant) -> Result<(), ExportError> {
+        Ok(())
+    }
+}
+
+pub(crate) fn on() -> Pipeline {
+    Pipeline::builder()
+        .exporter(Nothing)
+        .start()
+        .expect("start")
+}
+
+pub(crate) fn off() -> Pipeline {
+    Pipeline::disabled()
+}
+
+pub(crate) fn unrecorded() -> Pipeline {
+    let builder = Pipeline::builder().exporter(Nothing);
+    builder.record_if(|_| false).start().expect("start")
+}
+
+#[derive(Serialize)]
+struct Attributes<'a> {
+    prompt: &'a str,
+    attempt: u64,
+    cache: &'a str,
+}
+
+fn finish(trail: &Pipeline) -> Option<u64> {
+    let report = trail.shutdown(Duration::from_secs(20));
+    assert_eq!(report.stats.imbalance(), 0);
+    report
+        .stats
+        .exporters
+        .first()
+        .map(|exporter| exporter.delivered)
+}
+
+pub(crate) struct Ops {
+    trail: Pipeline,
+    run: Run,
+    ctx: Ctx,
+    text: String,
+}
+
+impl Ops {
+    pub(crate) fn new(trail: Pipeline) -> Self {
+        Self {
+            run: trail.run("req-42"),
+            trail,
+            ctx: Ctx::new(["main", "[0]"]),
+            text: super::long_text(),
+        }
+    }
+}
+
+impl Case for Ops {
+    #[inline(never)]
+    fn burst(&mut self, records: u64) {
+        for attempt in 0..records {
+            let op = self.run.op("main.fetch", &self.ctx, || Attributes {
+                prompt: black_box(&self.text),
+                attempt,
+                cache: "miss",
+            });
+            black_box(op).end_ok(|| ());
+        }
+    }
+
+    fn finish(&mut self) -> Option<u64> {
+        finish(&self.trail).map(|events| events / 2)
+    }
+}
+
+pub(crate) struct Events {
+    trail: Pipeline,
+    op: Op,
+    text: String,
+}
+
+impl Events {
+    pub(crate) fn new(trail: Pipeline, length: usize) -> Self {
+        let run = trail.run("req-42");
+        let op = run.op("main.fetch", &Ctx::new(["main", "[0]"]), || ());
+        // Its run must go on for as long as the program.
+        std::mem::forget(run);
+        let text = super::long_text().repeat(length.div_ceil(64));
+        Self { trail, op, text }
+    }
+}
+
+impl Case for Events {
+    #[inline(never)]
+    fn burst(&mut self, records: u64) {
+        for attempt in 0..records {
+            self.op.annotate("fetched", || Attributes {
+                prompt: black_box(&self.text),
+                attempt,
+                cache: "miss",
+            });
+        }
+    }
+
+    fn finish(&mut self) -> Option<u64> {
+        finish(&self.trail).map(|events| events.saturating_sub(2))
+    }
+}

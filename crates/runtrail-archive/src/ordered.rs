@@ -1,0 +1,287 @@
+//! Reading an archive in order: run by run, by when they started.
+//!
+//! Files of lines are looked through once, which costs a fraction of parsing them, to know which
+//! piece of them is the last to hold anything of a run. They are then read once, piece by piece in
+//! the order of time, and a run is handed out as soon as it is complete: nothing is written to
+//! temporary files, and memory holds the runs that overlap. What cannot be read by pieces or twice
+//! (standard input, compressed files, arrays) is read first and kept.
+//!
+//! Where the runs that overlap do not fit in memory, or there are more runs than a table holds,
+//! everything is sorted through temporary files instead, which gives the same order.
+
+mod quick;
+mod runs;
+mod store;
+mod stream;
+mod survey;
+mod unit;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use runs::RunTable;
+use runtrail_core::time::Timestamp;
+use store::Store;
+pub(crate) use stream::Stream;
+use stream::UnitStream;
+use survey::{Care, survey};
+use unit::{ReadUnit, TextFile, Unit, unit_reader};
+
+use crate::archive::{OnReject, Split};
+use crate::error::ArchiveError;
+use crate::hash::IdHasher;
+use crate::input;
+use crate::options::{ReadOptions, SortOptions};
+use crate::pool::InOrder;
+use crate::read::{Progress, ReadReport, Reader, reject_of};
+use crate::sort::{RunOrder, Sorted, Sorter};
+use crate::source::Input;
+
+/// Up to how many runs are handed out by when they started; more are handed out by their ids. The
+/// number is part of the order, so it does not depend on memory. A million runs take 50 MB.
+const MAX_RUNS_BY_START: usize = 1 << 20;
+
+/// Reads an archive in order.
+pub(crate) struct Ordering<'a> {
+    pub(crate) inputs: &'a [Input],
+    pub(crate) read: ReadOptions,
+    pub(crate) sort: SortOptions,
+    pub(crate) progress: &'a Arc<Progress>,
+    /// Whether every line is parsed beforehand and the first reject ends reading.
+    pub(crate) strict: bool,
+    /// Whether the archive did not hold what it seemed to on a first try.
+    pub(crate) careful: bool,
+}
+
+/// What is not read by pieces, and has been read.
+struct Whole {
+    store: Store,
+    /// The inputs, by their number.
+    inputs: BTreeSet<usize>,
+    report: ReadReport,
+}
+
+impl Ordering<'_> {
+    pub(crate) fn sorted(self, mut on_reject: OnReject<'_>) -> Result<Sorted<'_>, ArchiveError> {
+        let hasher = IdHasher::default();
+        let mut care = match (self.strict, self.careful) {
+            (true, _) => Care::Strict,
+            (false, true) => Care::Exact,
+            (false, false) => Care::Quick,
+        };
+        let mut files = self.files();
+        let store = Store::new(
+            hasher.clone(),
+            MAX_RUNS_BY_START,
+            self.room(files.is_empty()),
+            self.sort.temp_dir.clone(),
+        );
+        let mut whole = Whole {
+            store,
+            inputs: BTreeSet::new(),
+            report: ReadReport::default(),
+        };
+        loop {
+            let found = survey(
+                &files,
+                &self.read,
+                &hasher,
+                care,
+                MAX_RUNS_BY_START,
+                self.progress,
+            )?;
+            if let Some(source) = found.reject {
+                for bad in &source.bad {
+                    on_reject(&reject_of(&source.lines.file.name, &source.chunk, bad))?;
+                }
+                return Err(ArchiveError::Refused);
+            }
+            if !found.irregular.is_empty() {
+                files.retain(|(number, _)| !found.irregular.contains(number));
+                continue;
+            }
+            self.read_whole(&files, &mut whole, &mut on_reject)?;
+            let mut table = found.table;
+            table.append(whole.store.table());
+            if table.overflowed() {
+                return self.by_id(whole, on_reject);
+            }
+            let order = table.unit_order();
+            let position = inverse(&order);
+            let room = if found.units.is_empty() && whole.store.is_in_memory() {
+                usize::MAX
+            } else {
+                self.sort.keep_memory.saturating_sub(whole.store.held())
+            };
+            let fits = table.peak(&position) <= room as u64;
+            if !fits && care == Care::Quick && !found.units.is_empty() {
+                care = Care::Exact;
+                continue;
+            }
+            let mut units: Vec<_> = found.units.into_iter().map(Unit::Lines).collect();
+            let held = whole.store.held();
+            let Whole { store, report, .. } = whole;
+            units.extend(store.into_units());
+            let units = self.stream(units, &order, report, files.len(), on_reject);
+            if fits {
+                let stream = Stream::new(units, table, hasher, &position, room);
+                return Ok(Sorted::streamed(stream, self.sort));
+            }
+            return self.by_start(units, RunStarts { table, hasher }, held);
+        }
+    }
+
+    /// Returns the inputs that look as if they could be read by pieces.
+    fn files(&self) -> Vec<(usize, Arc<TextFile>)> {
+        let numbered = self.inputs.iter().enumerate();
+        numbered
+            .filter_map(|(number, input)| {
+                let Input::File { path, .. } = input else {
+                    return None;
+                };
+                let size = input::lines_file(path)?;
+                let file = TextFile {
+                    path: path.clone(),
+                    name: input.name(),
+                    size,
+                };
+                Some((number, Arc::new(file)))
+            })
+            .collect()
+    }
+
+    /// Returns how much memory may hold what was read before anything is handed out.
+    fn room(&self, alone: bool) -> usize {
+        let room = self.sort.memory.min(self.sort.keep_memory);
+        if alone { room } else { room / 2 }
+    }
+
+    /// Reads what cannot be read by pieces and has not been read.
+    fn read_whole(
+        &self,
+        by_pieces: &[(usize, Arc<TextFile>)],
+        whole: &mut Whole,
+        on_reject: &mut OnReject<'_>,
+    ) -> Result<(), ArchiveError> {
+        let mut unread: BTreeSet<usize> = (0..self.inputs.len()).collect();
+        unread.retain(|number| !whole.inputs.contains(number));
+        for (number, _) in by_pieces {
+            unread.remove(number);
+        }
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let mut reader = Reader::new(self.read, self.progress);
+        let (store, sort) = (&mut whole.store, &self.sort);
+        let mut take = |events, bytes| {
+            store
+                .push(events, bytes)
+                .map_err(|error| sort.temp_error(error))
+        };
+        let mut sink = Split {
+            take: &mut take,
+            on_reject,
+        };
+        for number in unread {
+            whole.inputs.insert(number);
+            reader.read(&self.inputs[number], &mut sink)?;
+        }
+        whole.report.add(reader.finish());
+        Ok(())
+    }
+
+    fn stream<'r>(
+        &self,
+        units: Vec<Unit>,
+        order: &[u32],
+        mut report: ReadReport,
+        files: usize,
+        on_reject: OnReject<'r>,
+    ) -> UnitStream<'r> {
+        report.files += files as u64;
+        let mut units: Vec<_> = units.into_iter().map(Some).collect();
+        let units: Vec<Unit> = order
+            .iter()
+            .filter_map(|&unit| units.get_mut(unit as usize)?.take())
+            .collect();
+        let options = self.read;
+        let units = InOrder::new(
+            options.threads,
+            units.into_iter().map(ReadUnit::new),
+            move || unit_reader(options),
+        );
+        UnitStream::new(units, Arc::clone(self.progress), on_reject, report)
+    }
+
+    /// Sorts through temporary files, by when runs started.
+    fn by_start(
+        self,
+        mut units: UnitStream<'_>,
+        starts: RunStarts,
+        held: usize,
+    ) -> Result<Sorted<'static>, ArchiveError> {
+        let memory = self.sort.memory;
+        let sort = SortOptions {
+            memory: memory.saturating_sub(held).max(memory / 4),
+            ..self.sort
+        };
+        let mut sorter = Sorter::by(RunOrder::ByStart(Arc::new(starts)), sort);
+        while let Some((events, bytes)) = units.next()? {
+            sorter.push(events, bytes)?;
+        }
+        let report = units.into_report();
+        Ok(sorter.finish()?.with_report(report))
+    }
+
+    /// Sorts through temporary files, by the ids of runs.
+    fn by_id(
+        self,
+        whole: Whole,
+        mut on_reject: OnReject<'_>,
+    ) -> Result<Sorted<'static>, ArchiveError> {
+        let mut sorter = Sorter::new(self.sort.clone());
+        let mut report = whole.report;
+        let mut read = unit_reader(self.read);
+        for unit in whole.store.into_units() {
+            let content = read(ReadUnit::new(unit)).map_err(|error| self.sort.temp_error(error))?;
+            sorter.push(content.events, content.bytes)?;
+        }
+        let mut reader = Reader::new(self.read, self.progress);
+        let mut take = |events, bytes| sorter.push(events, bytes);
+        let mut sink = Split {
+            take: &mut take,
+            on_reject: &mut on_reject,
+        };
+        for (number, input) in self.inputs.iter().enumerate() {
+            if !whole.inputs.contains(&number) {
+                reader.read(input, &mut sink)?;
+            }
+        }
+        report.add(reader.finish());
+        Ok(sorter.finish()?.with_report(report))
+    }
+}
+
+/// When each run of an archive starts.
+#[derive(Debug)]
+pub(crate) struct RunStarts {
+    table: RunTable,
+    hasher: IdHasher,
+}
+
+impl RunStarts {
+    /// Returns when a run starts; one that is not known comes after all others.
+    pub(crate) fn of(&self, request_id: &str) -> Option<Timestamp> {
+        let run = self.table.find(self.hasher.hash(request_id.as_bytes()))?;
+        Some(self.table.start(run))
+    }
+}
+
+/// Returns where each number stands in an order.
+fn inverse(order: &[u32]) -> Vec<u32> {
+    let mut position = vec![0; order.len()];
+    for (at, &number) in order.iter().enumerate() {
+        position[number as usize] = at as u32;
+    }
+    position
+}

@@ -1,0 +1,172 @@
+//! What an archive is read by when it is read in order: pieces of files and batches of events.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use runtrail_core::event::TraceEvent;
+use runtrail_core::wire::WireReader;
+
+use crate::at::ReadAt;
+use crate::chunk::{Chunk, to_text};
+use crate::options::ReadOptions;
+use crate::parse::{Bad, Parsed, Place, parse, room_for};
+use crate::sort::frame_at;
+
+/// A file that is read by pieces.
+#[derive(Debug)]
+pub(super) struct TextFile {
+    pub(super) path: PathBuf,
+    pub(super) name: String,
+    pub(super) size: u64,
+}
+
+/// Whole lines of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Lines {
+    pub(super) file: Arc<TextFile>,
+    pub(super) from: u64,
+    pub(super) until: u64,
+    /// The number of the first, from 1.
+    pub(super) line: u64,
+}
+
+impl Lines {
+    fn is_last(&self) -> bool {
+        self.until >= self.file.size
+    }
+
+    /// Reads the lines as a chunk.
+    pub(super) fn read(&self) -> io::Result<Chunk> {
+        let mut file = File::open(&self.file.path)?;
+        file.seek(SeekFrom::Start(self.from))?;
+        let len = (self.until - self.from) as usize;
+        // A file's own way to read to the end does not set the memory to zero before.
+        let mut bytes = Vec::with_capacity(len);
+        if file.take(len as u64).read_to_end(&mut bytes)? < len {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(self.chunk(bytes))
+    }
+
+    pub(super) fn chunk(&self, bytes: Vec<u8>) -> Chunk {
+        let (text, original) = to_text(bytes);
+        Chunk {
+            text,
+            original,
+            byte: self.from,
+            line: self.line,
+            last: self.is_last(),
+        }
+    }
+}
+
+/// A unit of an archive: it is read, or has been, independently of the others.
+#[derive(Debug)]
+pub(super) enum Unit {
+    Lines(Lines),
+    /// Events in memory, and about the bytes of text that they keep alive.
+    Held(Vec<TraceEvent>, usize),
+    /// Events in a temporary file: so many frames from a place on.
+    Spilled {
+        file: Arc<File>,
+        at: u64,
+        frames: u32,
+    },
+}
+
+/// What a unit holds.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) events: Vec<TraceEvent>,
+    /// Bytes of text that the events keep alive, about.
+    pub(super) bytes: usize,
+    pub(super) source: Option<Source>,
+}
+
+/// What more is known of a unit that was read from a file.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) lines: Lines,
+    pub(super) chunk: Chunk,
+    pub(super) bad: Vec<Bad>,
+    pub(super) substitutions: u64,
+    /// Whether what follows in the file begins with a value, as a line does.
+    pub(super) whole: bool,
+}
+
+/// A unit to read, with room for its events: the thread that will free them makes it, since
+/// allocators give memory back to where it came from.
+pub(super) struct ReadUnit {
+    unit: Unit,
+    room: Vec<TraceEvent>,
+}
+
+impl ReadUnit {
+    pub(super) fn new(unit: Unit) -> Self {
+        let room = match &unit {
+            Unit::Lines(lines) => room_for((lines.until - lines.from) as usize),
+            _ => Vec::new(),
+        };
+        Self { unit, room }
+    }
+}
+
+/// Makes a worker that reads units.
+pub(super) fn unit_reader(
+    options: ReadOptions,
+) -> impl FnMut(ReadUnit) -> io::Result<Content> + Send + 'static {
+    let mut wire = WireReader::new(options.wire);
+    move |ReadUnit { unit, room }| match unit {
+        Unit::Lines(lines) => {
+            let chunk = lines.read()?;
+            Ok(parse_lines(&mut wire, &options, lines, chunk, room))
+        }
+        Unit::Held(events, bytes) => Ok(Content {
+            events,
+            bytes,
+            source: None,
+        }),
+        Unit::Spilled { file, at, frames } => {
+            let mut file = ReadAt::new(&file, at);
+            let mut content = Content::default();
+            for _ in 0..frames {
+                let (mut events, bytes) = frame_at(&mut file)?;
+                content.events.append(&mut events);
+                content.bytes += bytes;
+            }
+            Ok(content)
+        }
+    }
+}
+
+pub(super) fn parse_lines(
+    wire: &mut WireReader,
+    options: &ReadOptions,
+    lines: Lines,
+    chunk: Chunk,
+    room: Vec<TraceEvent>,
+) -> Content {
+    let place = Place::default();
+    let Parsed {
+        events,
+        bad,
+        substitutions,
+        used,
+        end,
+    } = parse(wire, &chunk.text, place, chunk.last, options.max_line, room);
+    let bytes = chunk.text.len();
+    let source = Source {
+        lines,
+        bad,
+        substitutions,
+        whole: used == bytes && (end == place || chunk.last),
+        chunk,
+    };
+    Content {
+        events,
+        bytes,
+        source: Some(source),
+    }
+}

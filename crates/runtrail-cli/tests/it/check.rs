@@ -1,0 +1,51 @@
+//! `runtrail check`.
+
+use super::support::Session;
+
+const FINE: &str = "[[processors]]
+name = \"redact\"
+[[processors]]
+name = \"drop_ops\"
+ops = [\"debug.*\"]
+[[exporters]]
+name = \"parquet\"
+path = \"lake\"
+[[exporters]]
+name = \"json\"
+path = \"runs\"
+";
+
+const WRONG: &str = "enabeld = true
+[[processors]]
+name = \"redcat\"
+[[exporters]]
+name = \"json\"
+paths = \"hunter2\"
+";
+
+#[test]
+fn a_configuration_is_checked_as_a_whole() {
+    let mut session = Session::new();
+    session.write("fine.toml", FINE);
+    session.write("wrong.toml", WRONG);
+    session.write("off.toml", "enabled = false");
+    session
+        .tell(&["check", "fine.toml"])
+        .tell(&["check", "wrong.toml"])
+        .tell(&["check", "off.toml"])
+        .tell(&["check", "wrong.toml", "--format", "json"])
+        .tell(&["check", "fine.toml", "--format", "json"])
+        .tell(&["check", "wrong.toml", "--format", "jsonl"])
+        .tell(&["check", "wrong.toml", "--format", "markdown"])
+        .tell(&["check", "fine.toml", "--format", "markdown"])
+        .tell(&["check", "none.toml"])
+        .check("check");
+    assert_eq!(session.run(&["check", "wrong.toml"]).code, 2);
+    assert!(!session.path("lake").exists(), "nothing is opened");
+    assert!(
+        !session
+            .run(&["check", "wrong.toml"])
+            .stdout
+            .contains("hunter2")
+    );
+}

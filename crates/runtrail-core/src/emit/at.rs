@@ -1,0 +1,125 @@
+//! Where an emitter stands: pipeline, run and opener, as three numbers.
+
+use serde::Serialize;
+
+use super::encode::Draft;
+use super::local;
+use super::record::{Kind, Record};
+use crate::event::Ctx;
+
+/// The key of a run itself, which nothing opened.
+const RUN: u64 = 0;
+/// The key of an opener that found no room: what belongs to it is absent, and counted.
+pub(crate) const REFUSED: u64 = 1;
+
+/// A place in the stream. A copy costs nothing and keeps nothing alive, so scopes and futures hold
+/// copies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct At {
+    /// 0 where nothing is recorded.
+    pub(crate) pipeline: u64,
+    pub(crate) run: u64,
+    pub(crate) key: u64,
+}
+
+impl At {
+    pub(crate) const OFF: Self = Self {
+        pipeline: 0,
+        run: 0,
+        key: RUN,
+    };
+
+    /// The scope of an op that is not recorded: nothing is lost there.
+    pub(crate) const SILENT: Self = Self {
+        key: REFUSED,
+        ..Self::OFF
+    };
+
+    pub(crate) fn or_silent(self) -> Self {
+        if self.is_off() { Self::SILENT } else { self }
+    }
+
+    pub(crate) fn of_run(pipeline: u64, run: u64) -> Self {
+        Self {
+            pipeline,
+            run,
+            key: RUN,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_off(self) -> bool {
+        self.pipeline == 0
+    }
+
+    pub(crate) fn is_of_same_run(self, other: Self) -> bool {
+        self.pipeline == other.pipeline && self.run == other.run
+    }
+
+    /// Opens an op or a group here; what stands in a refused one is refused as well.
+    #[inline]
+    pub(crate) fn open(self, kind: Kind, ctx: Option<Ctx>, fill: impl FnOnce(&mut Draft)) -> Self {
+        if self.key == REFUSED {
+            local::count_absent(self, kind);
+            return self;
+        }
+        let opener = Self { key: RUN, ..self };
+        let key = opener.put(kind, 0, self.key, ctx, fill);
+        Self { key, ..self }
+    }
+
+    /// Records something that belongs to this place.
+    #[inline]
+    pub(crate) fn record(self, kind: Kind, status: u8, extra: u64, fill: impl FnOnce(&mut Draft)) {
+        if self.key == REFUSED {
+            local::count_absent(self, kind);
+            return;
+        }
+        self.put(kind, status, extra, None, fill);
+    }
+
+    #[inline]
+    fn put(
+        self,
+        kind: Kind,
+        status: u8,
+        extra: u64,
+        ctx: Option<Ctx>,
+        fill: impl FnOnce(&mut Draft),
+    ) -> u64 {
+        let mut draft = Draft::new(kind);
+        fill(&mut draft);
+        let record = draft.finish();
+        record.run = self.run;
+        record.key = self.key;
+        record.extra = extra;
+        record.status = status;
+        record.ctx = ctx;
+        local::send(self.pipeline, record)
+    }
+
+    /// Records a note on this place.
+    #[inline]
+    pub(crate) fn annotate<V: Serialize>(self, key: &str, value: impl FnOnce() -> V) {
+        if self.is_off() {
+            return;
+        }
+        self.record(Kind::Annotation, 0, 0, |draft| {
+            draft.name(key);
+            draft.value(&value());
+        });
+    }
+}
+
+/// Sends a record that is no more than its kind and its payload.
+pub(crate) fn send_plain(at: At, kind: Kind, text: &str) -> u64 {
+    at.put(kind, 0, 0, None, |draft| draft.name(text))
+}
+
+/// Sends an event that the engine made itself.
+pub(crate) fn send_raw(pipeline: u64, event: crate::event::TraceEvent) {
+    let mut record = Record::new(Kind::Raw);
+    record.counted = Kind::of(&event.kind) as u8;
+    record.raw = Some(Box::new(event));
+    local::send(pipeline, &mut record);
+}

@@ -1,0 +1,617 @@
+//! Values on the emitting thread: a compact binary form, written without formatting or escaping.
+//!
+//! A string is a tag, a length and its bytes; escaping and number formatting wait for the worker,
+//! which does them once, off the caller's thread. What fits a record's own buffer costs no
+//! allocation; what does not is collected in a buffer that the thread keeps and costs one.
+
+use std::cell::Cell;
+
+use serde::ser::{self, Serialize};
+
+use super::record::{INLINE, Kind, Record};
+
+/// Values that nest deeper are left out; the wire format's readers refuse them too.
+pub(crate) const MAX_DEPTH: u8 = 120;
+/// The most bytes that one payload takes here, whatever the settings say.
+const MAX_BYTES: usize = 64 << 20;
+/// The most bytes of buffer that a thread keeps between two large payloads.
+const KEPT_SCRATCH: usize = 256 << 10;
+/// The name under which `serde_json` hands over text that is JSON already.
+const RAW_VALUE: &str = "$serde_json::private::RawValue";
+
+/// What stands before a value.
+pub(crate) mod tag {
+    pub(crate) const NULL: u8 = 0;
+    pub(crate) const FALSE: u8 = 1;
+    pub(crate) const TRUE: u8 = 2;
+    pub(crate) const I64: u8 = 3;
+    pub(crate) const U64: u8 = 4;
+    pub(crate) const F64: u8 = 5;
+    /// A length in one byte, then UTF-8.
+    pub(crate) const STR: u8 = 6;
+    /// A length in four bytes, then UTF-8.
+    pub(crate) const LONG_STR: u8 = 7;
+    /// A length in four bytes, then JSON.
+    pub(crate) const RAW: u8 = 8;
+    pub(crate) const ARRAY: u8 = 9;
+    pub(crate) const OBJECT: u8 = 10;
+    /// Ends an array or an object.
+    pub(crate) const END: u8 = 11;
+    /// A value that was left out: it nests too deep, is too large, or failed to serialize.
+    pub(crate) const OMITTED: u8 = 12;
+    /// A float of 32 bits, which has a shorter text than its 64-bit neighbour.
+    pub(crate) const F32: u8 = 13;
+}
+
+thread_local! {
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// A payload being written.
+///
+/// It is written where it will be sent from: a record is copied once, into its ring.
+pub(crate) struct Draft {
+    pub(crate) record: Record,
+    /// Bytes in use of `inline`, or more than `INLINE` once everything stands in `spill`.
+    len: usize,
+    spill: Vec<u8>,
+    depth: u8,
+}
+
+impl Draft {
+    #[inline]
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            record: Record::new(kind),
+            len: 0,
+            spill: Vec::new(),
+            depth: 0,
+        }
+    }
+
+    /// Appends text whose length stands before it in two bytes; longer text is cut between characters.
+    #[inline]
+    pub(crate) fn name(&mut self, name: &str) {
+        let mut end = name.len();
+        if end > usize::from(u16::MAX) {
+            end = usize::from(u16::MAX);
+            while !name.is_char_boundary(end) {
+                end -= 1;
+            }
+        }
+        self.put(&(end as u16).to_le_bytes());
+        self.put(&name.as_bytes()[..end]);
+    }
+
+    /// Appends a value.
+    #[inline]
+    pub(crate) fn value(&mut self, value: &(impl Serialize + ?Sized)) {
+        let (depth, before) = (self.depth, self.mark());
+        if value.serialize(&mut *self).is_err() {
+            self.rewind(before);
+            self.depth = depth;
+            self.put(&[tag::OMITTED]);
+        }
+    }
+
+    /// Ends the payload.
+    #[inline]
+    pub(crate) fn finish(&mut self) -> &mut Record {
+        if self.len <= INLINE {
+            self.record.len = self.len as u8;
+        } else {
+            self.finish_spilled();
+        }
+        &mut self.record
+    }
+
+    #[cold]
+    fn finish_spilled(&mut self) {
+        self.record.spilled = Some(Box::from(self.spill.as_slice()));
+        let mut spill = std::mem::take(&mut self.spill);
+        if spill.capacity() <= KEPT_SCRATCH {
+            spill.clear();
+            // A thread that is ending has no place for it any more.
+            let _ = SCRATCH.try_with(|scratch| scratch.set(spill));
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if end <= INLINE {
+            self.record.inline[self.len..end].copy_from_slice(bytes);
+            self.len = end;
+        } else {
+            self.put_spilled(bytes);
+        }
+    }
+
+    #[cold]
+    fn put_spilled(&mut self, bytes: &[u8]) {
+        if self.len <= INLINE {
+            self.spill = SCRATCH.try_with(Cell::take).unwrap_or_default();
+            self.spill.clear();
+            self.spill
+                .extend_from_slice(&self.record.inline[..self.len]);
+            self.len = INLINE + 1;
+        }
+        self.spill.extend_from_slice(bytes);
+    }
+
+    fn mark(&self) -> (usize, usize) {
+        (self.len, self.spill.len())
+    }
+
+    /// Takes back what was written since a mark.
+    fn rewind(&mut self, (len, spilled): (usize, usize)) {
+        if len > INLINE {
+            self.spill.truncate(spilled);
+        } else if self.len > INLINE {
+            self.spill.truncate(len);
+        } else {
+            self.len = len;
+        }
+    }
+
+    fn has_room(&self, more: usize) -> bool {
+        self.len <= INLINE || self.spill.len() + more <= MAX_BYTES
+    }
+
+    #[inline]
+    fn str(&mut self, text: &str) {
+        let room = self
+            .record
+            .inline
+            .get_mut(self.len..self.len + 2 + text.len());
+        // One look at the room for tag, length and text: most of a payload is strings.
+        if let Some([tag, length, room @ ..]) = room {
+            *tag = tag::STR;
+            // The whole buffer is shorter than what one byte can say.
+            *length = text.len() as u8;
+            room.copy_from_slice(text.as_bytes());
+            self.len += 2 + text.len();
+        } else if let Ok(short) = u8::try_from(text.len()) {
+            self.put(&[tag::STR, short]);
+            self.put(text.as_bytes());
+        } else {
+            self.long(tag::LONG_STR, text);
+        }
+    }
+
+    fn long(&mut self, tag: u8, text: &str) {
+        match u32::try_from(text.len()) {
+            Ok(len) if text.len() <= MAX_BYTES && self.has_room(text.len()) => {
+                self.put(&[tag]);
+                self.put(&len.to_le_bytes());
+                self.put(text.as_bytes());
+            }
+            _ => self.put(&[tag::OMITTED]),
+        }
+    }
+
+    #[inline]
+    fn open(&mut self, tag: u8) -> Result<(), Omitted> {
+        if self.depth >= MAX_DEPTH || !self.has_room(1) {
+            return Err(Omitted);
+        }
+        self.depth += 1;
+        self.put(&[tag]);
+        Ok(())
+    }
+
+    #[inline]
+    fn close(&mut self) {
+        self.depth -= 1;
+        self.put(&[tag::END]);
+    }
+
+    /// A nested value. One that cannot be written is marked, and the others stay.
+    #[inline]
+    fn nested(&mut self, value: &(impl Serialize + ?Sized)) {
+        self.value(value);
+    }
+}
+
+/// A value could not be written; the place where it stands says so.
+#[derive(Debug)]
+pub(crate) struct Omitted;
+
+impl std::fmt::Display for Omitted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("value left out")
+    }
+}
+
+impl std::error::Error for Omitted {}
+
+impl ser::Error for Omitted {
+    fn custom<T: std::fmt::Display>(_message: T) -> Self {
+        Self
+    }
+}
+
+macro_rules! number {
+    ($name:ident, $from:ty, $to:ty, $tag:expr) => {
+        #[inline]
+        fn $name(self, v: $from) -> Result<(), Omitted> {
+            let mut bytes = [$tag, 0, 0, 0, 0, 0, 0, 0, 0];
+            bytes[1..].copy_from_slice(&<$to>::from(v).to_le_bytes());
+            self.put(&bytes);
+            Ok(())
+        }
+    };
+}
+
+impl<'a> ser::Serializer for &'a mut Draft {
+    type Ok = ();
+    type Error = Omitted;
+    type SerializeSeq = Nest<'a>;
+    type SerializeTuple = Nest<'a>;
+    type SerializeTupleStruct = Nest<'a>;
+    type SerializeTupleVariant = Nest<'a>;
+    type SerializeMap = Nest<'a>;
+    type SerializeStruct = Nest<'a>;
+    type SerializeStructVariant = Nest<'a>;
+
+    #[inline]
+    fn serialize_bool(self, v: bool) -> Result<(), Omitted> {
+        self.put(&[if v { tag::TRUE } else { tag::FALSE }]);
+        Ok(())
+    }
+    number!(serialize_i8, i8, i64, tag::I64);
+    number!(serialize_i16, i16, i64, tag::I64);
+    number!(serialize_i32, i32, i64, tag::I64);
+    number!(serialize_i64, i64, i64, tag::I64);
+    number!(serialize_u8, u8, u64, tag::U64);
+    number!(serialize_u16, u16, u64, tag::U64);
+    number!(serialize_u32, u32, u64, tag::U64);
+    number!(serialize_u64, u64, u64, tag::U64);
+    number!(serialize_f64, f64, f64, tag::F64);
+    fn serialize_f32(self, v: f32) -> Result<(), Omitted> {
+        let mut bytes = [tag::F32, 0, 0, 0, 0];
+        bytes[1..].copy_from_slice(&v.to_le_bytes());
+        self.put(&bytes);
+        Ok(())
+    }
+    fn serialize_i128(self, v: i128) -> Result<(), Omitted> {
+        self.long(tag::RAW, &v.to_string());
+        Ok(())
+    }
+    fn serialize_u128(self, v: u128) -> Result<(), Omitted> {
+        self.long(tag::RAW, &v.to_string());
+        Ok(())
+    }
+    fn serialize_char(self, v: char) -> Result<(), Omitted> {
+        self.str(v.encode_utf8(&mut [0; 4]));
+        Ok(())
+    }
+    #[inline]
+    fn serialize_str(self, v: &str) -> Result<(), Omitted> {
+        self.str(v);
+        Ok(())
+    }
+    fn serialize_bytes(self, v: &[u8]) -> Result<(), Omitted> {
+        self.collect_seq(v)
+    }
+    #[inline]
+    fn serialize_none(self) -> Result<(), Omitted> {
+        self.serialize_unit()
+    }
+    #[inline]
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Omitted> {
+        value.serialize(self)
+    }
+    #[inline]
+    fn serialize_unit(self) -> Result<(), Omitted> {
+        self.put(&[tag::NULL]);
+        Ok(())
+    }
+    fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Omitted> {
+        self.serialize_unit()
+    }
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+    ) -> Result<(), Omitted> {
+        self.serialize_str(variant)
+    }
+    #[inline]
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), Omitted> {
+        value.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        value: &T,
+    ) -> Result<(), Omitted> {
+        self.open(tag::OBJECT)?;
+        self.str(variant);
+        self.nested(value);
+        self.close();
+        Ok(())
+    }
+    #[inline]
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Nest<'a>, Omitted> {
+        Nest::open(self, tag::ARRAY)
+    }
+    fn serialize_tuple(self, _len: usize) -> Result<Nest<'a>, Omitted> {
+        Nest::open(self, tag::ARRAY)
+    }
+    fn serialize_tuple_struct(self, _n: &'static str, _len: usize) -> Result<Nest<'a>, Omitted> {
+        Nest::open(self, tag::ARRAY)
+    }
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Result<Nest<'a>, Omitted> {
+        Nest::variant(self, variant, tag::ARRAY)
+    }
+    #[inline]
+    fn serialize_map(self, _len: Option<usize>) -> Result<Nest<'a>, Omitted> {
+        Nest::open(self, tag::OBJECT)
+    }
+    #[inline]
+    fn serialize_struct(self, name: &'static str, _len: usize) -> Result<Nest<'a>, Omitted> {
+        if name == RAW_VALUE {
+            return Ok(Nest {
+                draft: self,
+                ends: 0,
+                raw: true,
+            });
+        }
+        Nest::open(self, tag::OBJECT)
+    }
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+        _len: usize,
+    ) -> Result<Nest<'a>, Omitted> {
+        Nest::variant(self, variant, tag::OBJECT)
+    }
+}
+
+/// A compound value being written.
+pub(crate) struct Nest<'a> {
+    draft: &'a mut Draft,
+    ends: u8,
+    raw: bool,
+}
+
+impl<'a> Nest<'a> {
+    #[inline]
+    fn open(draft: &'a mut Draft, tag: u8) -> Result<Self, Omitted> {
+        draft.open(tag)?;
+        Ok(Self {
+            draft,
+            ends: 1,
+            raw: false,
+        })
+    }
+
+    fn variant(draft: &'a mut Draft, variant: &str, tag: u8) -> Result<Self, Omitted> {
+        draft.open(tag::OBJECT)?;
+        draft.str(variant);
+        draft.open(tag)?;
+        Ok(Self {
+            draft,
+            ends: 2,
+            raw: false,
+        })
+    }
+
+    #[inline]
+    fn finish(self) {
+        for _ in 0..self.ends {
+            self.draft.close();
+        }
+    }
+
+    fn raw_text(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Omitted> {
+        value.serialize(RawText(self.draft))
+    }
+}
+
+macro_rules! compound {
+    ($($of:ident $method:ident),*) => {$(
+        impl ser::$of for Nest<'_> {
+            type Ok = ();
+            type Error = Omitted;
+            #[inline]
+            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Omitted> {
+                self.draft.nested(value);
+                Ok(())
+            }
+            #[inline]
+            fn end(self) -> Result<(), Omitted> {
+                self.finish();
+                Ok(())
+            }
+        }
+    )*};
+}
+
+compound!(
+    SerializeSeq serialize_element,
+    SerializeTuple serialize_element,
+    SerializeTupleStruct serialize_field,
+    SerializeTupleVariant serialize_field
+);
+
+impl ser::SerializeMap for Nest<'_> {
+    type Ok = ();
+    type Error = Omitted;
+
+    #[inline]
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Omitted> {
+        self.draft.nested(key);
+        Ok(())
+    }
+    #[inline]
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Omitted> {
+        self.draft.nested(value);
+        Ok(())
+    }
+    #[inline]
+    fn end(self) -> Result<(), Omitted> {
+        self.finish();
+        Ok(())
+    }
+}
+
+macro_rules! fields {
+    ($($of:ident),*) => {$(
+        impl ser::$of for Nest<'_> {
+            type Ok = ();
+            type Error = Omitted;
+            #[inline]
+            fn serialize_field<T: Serialize + ?Sized>(
+                &mut self,
+                key: &'static str,
+                value: &T,
+            ) -> Result<(), Omitted> {
+                if self.raw {
+                    return self.raw_text(value);
+                }
+                self.draft.str(key);
+                self.draft.nested(value);
+                Ok(())
+            }
+            #[inline]
+            fn end(self) -> Result<(), Omitted> {
+                self.finish();
+                Ok(())
+            }
+        }
+    )*};
+}
+
+fields!(SerializeStruct, SerializeStructVariant);
+
+/// Takes the text of a raw value, which `serde_json` checked when it made it.
+struct RawText<'a>(&'a mut Draft);
+
+macro_rules! refuse {
+    ($($name:ident: $of:ty),*) => {$(
+        fn $name(self, _v: $of) -> Result<(), Omitted> {
+            Err(Omitted)
+        }
+    )*};
+}
+
+impl ser::Serializer for RawText<'_> {
+    type Ok = ();
+    type Error = Omitted;
+    type SerializeSeq = ser::Impossible<(), Omitted>;
+    type SerializeTuple = ser::Impossible<(), Omitted>;
+    type SerializeTupleStruct = ser::Impossible<(), Omitted>;
+    type SerializeTupleVariant = ser::Impossible<(), Omitted>;
+    type SerializeMap = ser::Impossible<(), Omitted>;
+    type SerializeStruct = ser::Impossible<(), Omitted>;
+    type SerializeStructVariant = ser::Impossible<(), Omitted>;
+
+    fn serialize_str(self, text: &str) -> Result<(), Omitted> {
+        // Foreign code can use the same name: what is no JSON value must not reach the stream.
+        let levels = usize::from(MAX_DEPTH - self.0.depth);
+        let mut scanner = crate::json::Scanner::new(text.as_bytes(), 0, levels);
+        let whole = scanner.value().is_ok() && scanner.pos() == text.len();
+        if !whole || !scanner.odds().is_empty() {
+            return Err(Omitted);
+        }
+        self.0.long(tag::RAW, text);
+        Ok(())
+    }
+    refuse!(
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32,
+        serialize_i64: i64, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32,
+        serialize_u64: u64, serialize_f32: f32, serialize_f64: f64, serialize_char: char,
+        serialize_bytes: &[u8], serialize_unit_struct: &'static str
+    );
+    fn serialize_none(self) -> Result<(), Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Omitted> {
+        value.serialize(self)
+    }
+    fn serialize_unit(self) -> Result<(), Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+    ) -> Result<(), Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), Omitted> {
+        value.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+        _value: &T,
+    ) -> Result<(), Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Self::SerializeSeq, Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_tuple(self, _len: usize) -> Result<Self::SerializeTuple, Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        _len: usize,
+    ) -> Result<Self::SerializeTupleStruct, Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_tuple_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+        _len: usize,
+    ) -> Result<Self::SerializeTupleVariant, Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_map(self, _len: Option<usize>) -> Result<Self::SerializeMap, Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_struct(
+        self,
+        _name: &'static str,
+        _len: usize,
+    ) -> Result<Self::SerializeStruct, Omitted> {
+        Err(Omitted)
+    }
+    fn serialize_struct_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        _variant: &'static str,
+        _len: usize,
+    ) -> Result<Self::SerializeStructVariant, Omitted> {
+        Err(Omitted)
+    }
+}

@@ -1,0 +1,179 @@
+//! The guard of an op.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+use super::at::{At, REFUSED};
+use super::group::Group;
+use super::record::{Kind, end};
+use super::run::open_named;
+use super::scope::{Entered, Scope};
+use super::usage::LlmUsage;
+use crate::event::Ctx;
+
+/// An op that is open. Dropped without an end it records `cancelled`.
+///
+/// It can be moved to another thread or task and used from several. One that found no room when it
+/// was opened records nothing, nor does anything opened in it.
+#[derive(Debug)]
+#[must_use = "an op that is dropped at once is recorded as cancelled"]
+pub struct Op {
+    at: At,
+    yielded: AtomicU64,
+    every: u64,
+}
+
+impl Op {
+    pub(super) const fn off() -> Self {
+        Self::new(At::OFF)
+    }
+
+    const fn new(at: At) -> Self {
+        Self {
+            at,
+            yielded: AtomicU64::new(0),
+            every: 1,
+        }
+    }
+
+    #[inline]
+    pub(super) fn open<V: Serialize>(
+        at: At,
+        name: &str,
+        ctx: Option<&Ctx>,
+        inputs: impl FnOnce() -> V,
+    ) -> Self {
+        Self::new(open_named(at, Kind::OpStart, name, ctx, inputs))
+    }
+
+    pub(super) fn at(&self) -> At {
+        self.at
+    }
+
+    /// Whether this op is recorded.
+    pub fn is_recorded(&self) -> bool {
+        !self.at.is_off() && self.at.key != REFUSED
+    }
+
+    /// Opens an op in this one, in the same ctx.
+    #[inline]
+    pub fn op<V: Serialize>(&self, name: &str, inputs: impl FnOnce() -> V) -> Op {
+        if self.at.is_off() {
+            return Op::off();
+        }
+        Op::open(self.at, name, None, inputs)
+    }
+
+    /// Opens an op in this one, in a ctx of its own.
+    #[inline]
+    pub fn op_in<V: Serialize>(&self, name: &str, ctx: &Ctx, inputs: impl FnOnce() -> V) -> Op {
+        if self.at.is_off() {
+            return Op::off();
+        }
+        Op::open(self.at, name, Some(ctx), inputs)
+    }
+
+    /// Opens a group in this op.
+    #[inline]
+    pub fn group(&self, name: &str) -> Group {
+        if self.at.is_off() {
+            return Group::off();
+        }
+        Group::open(self.at, name, || ())
+    }
+
+    /// Records a note.
+    #[inline]
+    pub fn annotate<V: Serialize>(&self, key: &str, value: impl FnOnce() -> V) {
+        self.at.annotate(key, value);
+    }
+
+    /// Records what an LLM call used.
+    #[inline]
+    pub fn llm_usage(&self, usage: LlmUsage<'_>) {
+        usage.record(self.at);
+    }
+
+    /// Records only every `n`-th item of a generator, beginning with the first; 0 records none.
+    ///
+    /// Counts and indices stay those of all items.
+    pub fn yields_every(mut self, n: u64) -> Self {
+        self.every = n;
+        self
+    }
+
+    /// Counts an item of a generator, and records it unless [`yields_every`](Self::yields_every)
+    /// passes it over. Returns its index, from 0.
+    #[inline]
+    pub fn yield_item<V: Serialize>(&self, item: impl FnOnce() -> V) -> u64 {
+        let index = self.yielded.fetch_add(1, Ordering::Relaxed);
+        let recorded = match self.every {
+            0 => false,
+            1 => true,
+            every => index.is_multiple_of(every),
+        };
+        if recorded && !self.at.is_off() {
+            self.at
+                .record(Kind::OpYield, 0, index, |draft| draft.value(&item()));
+        }
+        index
+    }
+
+    /// Makes this op the current one of the thread until the guard is dropped.
+    ///
+    /// For code that does not await; see [`InOp`](super::InOp) for what does.
+    pub fn enter(&self) -> Entered {
+        Scope::from(self).enter()
+    }
+
+    /// Ends the op: it did what it was asked.
+    #[inline]
+    pub fn end_ok<V: Serialize>(mut self, outputs: impl FnOnce() -> V) {
+        let (at, yielded) = self.take();
+        if at.is_off() {
+            return;
+        }
+        at.record(Kind::OpEnd, end::OK, yielded, |draft| {
+            draft.value(&outputs());
+        });
+    }
+
+    /// Ends the op: it failed. `kind` is the error's type, such as `io::Error`.
+    #[inline]
+    pub fn end_error(mut self, kind: &str, message: impl std::fmt::Display) {
+        let (at, yielded) = self.take();
+        if at.is_off() {
+            return;
+        }
+        at.record(Kind::OpEnd, end::ERROR, yielded, |draft| {
+            draft.value(&());
+            draft.value(kind);
+            draft.value(&format_args!("{message}"));
+        });
+    }
+
+    /// Ends the op: it was stopped before it was done.
+    #[inline]
+    pub fn end_cancelled(self) {
+        drop(self);
+    }
+
+    fn take(&mut self) -> (At, u64) {
+        let at = std::mem::replace(&mut self.at, At::OFF);
+        (at, *self.yielded.get_mut())
+    }
+}
+
+impl Drop for Op {
+    #[inline]
+    fn drop(&mut self) {
+        if self.at.is_off() {
+            return;
+        }
+        let (at, yielded) = self.take();
+        at.record(Kind::OpEnd, end::CANCELLED, yielded, |draft| {
+            draft.value(&());
+        });
+    }
+}

@@ -1,0 +1,238 @@
+//! What the worker does, without its thread: records in, batches out, and the counts of both.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::books::{Handled, Loss, Processed};
+use super::cause::DropCause;
+use super::clock::Timeline;
+use super::ledger::{Ledger, Truncated};
+use super::resolve::{Item, Limits, Resolver, RunEnded};
+use super::settings::Settings;
+use crate::emit::record::{KINDS, Record};
+use crate::event::TraceEvent;
+use crate::export::{Batch, RunEnd};
+use crate::process::{Chain, Discard};
+use crate::text::Text;
+
+/// The most names of truncated ops and groups that a report holds.
+const MAX_NAMED: usize = 1000;
+
+/// Records in, batches out.
+pub(crate) struct Engine {
+    resolver: Resolver,
+    tail: Tail,
+}
+
+/// What comes after the records have become events.
+struct Tail {
+    chain: Chain,
+    /// Whether there is no processor, so that events need not be carried past any.
+    direct: bool,
+    ledger: Ledger,
+    batch_events: usize,
+    events: Vec<TraceEvent>,
+    ended: Vec<RunEnd>,
+    handled: Handled,
+    truncated: Vec<Truncated>,
+    /// Events that went into the chain, and that came out of it.
+    chain_in: u64,
+    chain_out: u64,
+    panics: u64,
+}
+
+impl Engine {
+    pub(crate) fn new(emitter: u64, settings: &Settings, chain: Chain, line: Timeline) -> Self {
+        let limits = Limits {
+            open: settings.max_open,
+            runs: settings.max_runs,
+            payload_bytes: settings.max_payload_bytes,
+        };
+        let direct = chain.tallies().next().is_none();
+        Self {
+            resolver: Resolver::new(emitter, limits, line),
+            tail: Tail {
+                direct,
+                chain,
+                ledger: Ledger::new(settings.max_open),
+                batch_events: settings.batch_events,
+                events: Vec::new(),
+                ended: Vec::new(),
+                handled: Handled::default(),
+                truncated: Vec::new(),
+                chain_in: 0,
+                chain_out: 0,
+                panics: 0,
+            },
+        }
+    }
+
+    pub(crate) fn line_mut(&mut self) -> &mut Timeline {
+        self.resolver.line_mut()
+    }
+
+    pub(crate) fn push(&mut self, record: Record, shed: bool) {
+        self.resolver.push(record, shed);
+    }
+
+    pub(crate) fn lost(&mut self, loss: &Loss) {
+        self.resolver.lost(loss);
+    }
+
+    pub(crate) fn end_handle(&mut self, handle: u64, ticks: u64) {
+        self.resolver.end_handle(handle, ticks);
+    }
+
+    pub(crate) fn finish(&mut self, request_id: &Text) {
+        self.resolver.finish(request_id);
+    }
+
+    /// Ends every run.
+    pub(crate) fn finish_all(&mut self) {
+        self.resolver.finish_all();
+    }
+
+    pub(crate) fn open_runs(&self) -> u64 {
+        self.resolver.open_runs() as u64
+    }
+
+    pub(crate) fn ended_runs(&self) -> u64 {
+        self.resolver.ended
+    }
+
+    /// Bytes of text that wait to be taken.
+    pub(crate) fn buffered(&self) -> usize {
+        self.resolver.buffered()
+    }
+
+    /// Takes what was closed because its run ended first.
+    pub(crate) fn take_truncated(&mut self) -> Vec<Truncated> {
+        std::mem::take(&mut self.tail.truncated)
+    }
+
+    /// Hands out what came since the last call, in batches of at most as many events as set; returns
+    /// what became of the rest.
+    pub(crate) fn take(&mut self, mut hand_out: impl FnMut(Batch)) -> Handled {
+        let Self { resolver, tail } = self;
+        resolver.take(|item| {
+            tail.step(item);
+            if tail.events.len() >= tail.batch_events {
+                hand_out(tail.cut());
+            }
+        });
+        if !tail.events.is_empty() || !tail.ended.is_empty() {
+            hand_out(tail.cut());
+        }
+        let mut handled = std::mem::take(&mut tail.handled);
+        handled.made += std::mem::take(&mut resolver.made);
+        handled.late += std::mem::take(&mut resolver.late);
+        handled
+            .dropped
+            .merge(&std::mem::take(&mut resolver.dropped));
+        handled
+    }
+
+    /// Returns how often a processor panicked.
+    pub(crate) fn panics(&self) -> u64 {
+        self.tail.panics
+    }
+
+    /// Returns what processors did since the start.
+    pub(crate) fn processed(&self) -> Processed {
+        self.tail.processed()
+    }
+}
+
+impl Tail {
+    fn step(&mut self, item: Item) {
+        match item {
+            Item::Event(event) if self.direct => match self.ledger.admit(&event) {
+                Ok(()) => self.events.push(event),
+                Err(cause) => self.handled.dropped.event(cause, &event),
+            },
+            item => self.process(item),
+        }
+    }
+
+    /// Runs the processors.
+    fn process(&mut self, item: Item) {
+        let (events, ledger, handled) = (&mut self.events, &mut self.ledger, &mut self.handled);
+        let (chain, chain_out) = (&mut self.chain, &mut self.chain_out);
+        let mut sink = |event: TraceEvent| {
+            *chain_out += 1;
+            match ledger.admit(&event) {
+                Ok(()) => events.push(event),
+                Err(cause) => handled.dropped.event(cause, &event),
+            }
+        };
+        // A processor that panics loses the event that it was at, and no event goes around it.
+        let ran = catch_unwind(AssertUnwindSafe(|| match item {
+            Item::Event(event) => {
+                self.chain_in += 1;
+                chain.process(event, &mut sink);
+                None
+            }
+            Item::RunEnded(run) => {
+                let finished = catch_unwind(AssertUnwindSafe(|| {
+                    chain.finish(&run.request_id, &mut sink);
+                }));
+                Some((run, finished.is_err()))
+            }
+        }));
+        match ran {
+            Ok(Some((run, panicked))) => {
+                self.panics += u64::from(panicked);
+                self.close(run);
+            }
+            Ok(None) => {}
+            Err(_) => self.panics += 1,
+        }
+    }
+
+    /// Closes what is open in a run that is over.
+    fn close(&mut self, run: RunEnded) {
+        let before = self.events.len();
+        let named = self.ledger.finish(&run, &mut self.events);
+        let closed = (self.events.len() - before) as u64;
+        self.handled.made += closed;
+        self.handled.truncated += closed;
+        let room = MAX_NAMED.saturating_sub(self.truncated.len());
+        self.truncated.extend(named.into_iter().take(room));
+        self.ended.push(RunEnd {
+            request_id: run.request_id,
+            after: self.events.len(),
+        });
+    }
+
+    /// Cuts a batch; events that a processor gave beyond the usual number stay together.
+    fn cut(&mut self) -> Batch {
+        // The list keeps its memory, and the batch gets exactly what it needs.
+        let events: Arc<[TraceEvent]> = self.events.drain(..).collect();
+        Batch::new(events, std::mem::take(&mut self.ended))
+    }
+
+    fn processed(&self) -> Processed {
+        let mut sum = Processed {
+            held: self.chain.held(),
+            ..Processed::default()
+        };
+        for (_, _, tally) in self.chain.tallies() {
+            sum.made += tally.made;
+            for discard in Discard::ALL {
+                match DropCause::of(discard) {
+                    None => sum.sampled_out += tally.discarded(discard),
+                    Some(cause) => {
+                        for kind in 0..KINDS {
+                            let count = tally.discarded_of(discard, kind);
+                            sum.dropped.add(cause, kind, count);
+                        }
+                    }
+                }
+            }
+        }
+        let gone = self.chain_out + sum.held + sum.sampled_out + sum.dropped.total();
+        let lost = (self.chain_in + sum.made).saturating_sub(gone);
+        sum.dropped.add(DropCause::ProcessorLost, KINDS - 1, lost);
+        sum
+    }
+}

@@ -1,0 +1,107 @@
+//! The numbers that a user tunes.
+
+use std::time::Duration;
+
+use super::StartError;
+
+/// What happens to an ordinary event when a queue has no room for it.
+///
+/// Ends, `llm_usage` and the bounds of runs have a reserve in every queue, whatever the choice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overflow {
+    /// The event is dropped and counted.
+    #[default]
+    DropNewest,
+    /// The oldest waiting events are dropped and counted as soon as a queue is three quarters full,
+    /// so that it keeps room for new ones. What still finds none is dropped as above.
+    DropOldest,
+    /// The emitting thread waits for room, at most this long for one event; then as
+    /// [`DropNewest`](Self::DropNewest). Queues of exporters never make anyone wait.
+    Block(Duration),
+}
+
+/// The limits of a pipeline; [`Builder::settings`](super::Builder::settings) takes them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Events that the ring of one emitting thread holds, 64 to 2^20. A slot takes about 220 bytes.
+    pub ring_events: usize,
+    /// Bytes that everything waiting in this pipeline may take: one half for the rings of all
+    /// threads with their large payloads, one half for the exporters' queues in equal parts.
+    pub max_bytes: usize,
+    /// Bytes of one payload; a larger one is replaced by a note that says how large it was.
+    pub max_payload_bytes: usize,
+    /// What happens when a queue is full.
+    pub overflow: Overflow,
+    /// Events handed to an exporter at once, at most.
+    pub batch_events: usize,
+    /// Events that the queue of one exporter holds.
+    pub queue_events: usize,
+    /// How long an event waits at most before the worker looks for it, while there is traffic.
+    pub tick: Duration,
+    /// Ops and groups open at once in a run; further openers are dropped and counted.
+    pub max_open: usize,
+    /// Runs open at once; events of further ones are dropped and counted.
+    pub max_runs: usize,
+    /// How long dropping the pipeline may take, where it was not shut down before.
+    pub drop_deadline: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            // The worker is woken at half of it: at 400,000 events a second from one thread it is not
+            // yet. Larger rings were slower, since every round through one leaves the cache.
+            ring_events: 4096,
+            max_bytes: 64 << 20,
+            max_payload_bytes: 1 << 20,
+            overflow: Overflow::DropNewest,
+            // Fewer cost more for each, more take memory that the allocator fetches anew each time.
+            batch_events: 256,
+            queue_events: 65_536,
+            tick: Duration::from_millis(5),
+            max_open: 1 << 20,
+            max_runs: 1 << 16,
+            drop_deadline: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Settings {
+    /// Checks every number, and reports all that are out of range at once.
+    pub(super) fn validate(&self) -> Result<(), StartError> {
+        let mut wrong = Vec::new();
+        let mut check = |holds: bool, says: &str| {
+            if !holds {
+                wrong.push(says.to_owned());
+            }
+        };
+        check(
+            (64..=1 << 20).contains(&self.ring_events),
+            "ring_events must be 64 to 1048576",
+        );
+        check(
+            self.max_bytes >= 1 << 20,
+            "max_bytes must be at least 1 MiB",
+        );
+        check(
+            (256..=64 << 20).contains(&self.max_payload_bytes),
+            "max_payload_bytes must be 256 bytes to 64 MiB",
+        );
+        check(
+            (1..=1 << 16).contains(&self.batch_events),
+            "batch_events must be 1 to 65536",
+        );
+        check(self.queue_events >= 16, "queue_events must be at least 16");
+        check(
+            (Duration::from_micros(100)..=Duration::from_secs(1)).contains(&self.tick),
+            "tick must be 100 microseconds to 1 second",
+        );
+        check(self.max_open >= 1, "max_open must be at least 1");
+        check(self.max_runs >= 1, "max_runs must be at least 1");
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(StartError::settings(&wrong))
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What the threads of one pipeline share, and how an emitting thread comes to its ring.
+
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::books::{Books, RingCounters};
+use super::clock::Clock;
+use super::settings::{Overflow, Settings};
+use super::ticket::Ticket;
+use crate::emit::local::LocalRing;
+use crate::emit::record::Record;
+use crate::text::Text;
+
+/// The worker sleeps until it is woken.
+pub(crate) const IDLE: u8 = 1;
+/// Nothing is taken any more.
+pub(crate) const CLOSED: u8 = 2;
+/// This is a forked child's copy: nobody empties its rings.
+pub(crate) const FORKED: u8 = 4;
+
+/// The smallest ring that is worth having; with less room left, threads share one.
+const MIN_RING: usize = 64;
+/// Bytes of a slot: the record, and what the ring keeps beside it.
+pub(crate) const SLOT: usize = size_of::<Record>();
+
+/// Locks, also where a panic left the lock poisoned: what it guards are counters and queues.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns when a time limit is over; one that is too long to say ends in a year.
+pub(crate) fn deadline(limit: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(limit.min(YEAR)).unwrap_or(now)
+}
+
+/// The worker's end of a ring.
+pub(crate) struct RingEnd {
+    pub(crate) records: rtrb::Consumer<Record>,
+    pub(crate) counters: Arc<RingCounters>,
+}
+
+/// What the worker is asked to do.
+pub(crate) enum Request {
+    Flush(Arc<Ticket>),
+    Shutdown(Arc<Ticket>),
+}
+
+#[derive(Default)]
+pub(crate) struct Control {
+    pub(crate) rings: Vec<RingEnd>,
+    pub(crate) requests: Vec<Request>,
+    /// Run handles whose end found no room in a ring.
+    pub(crate) ended: Vec<u64>,
+    pub(crate) finished: Vec<Text>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) id: u64,
+    process: u32,
+    pub(crate) state: AtomicU8,
+    pub(crate) settings: Settings,
+    pub(crate) clock: Clock,
+    next_run: AtomicU64,
+    next_ring: AtomicU64,
+    /// Bytes taken by rings and by the payloads that wait in them.
+    ring_bytes: AtomicUsize,
+    pub(crate) control: Mutex<Control>,
+    wake: Condvar,
+    asleep: AtomicBool,
+    waiting: AtomicUsize,
+    room: Mutex<()>,
+    has_room: Condvar,
+    pub(crate) books: Mutex<Books>,
+    /// The ring of threads that cannot have one of their own.
+    common: Mutex<Option<LocalRing>>,
+    /// Rings of threads that ended.
+    free: Mutex<Vec<LocalRing>>,
+}
+
+static NEXT_PIPELINE: AtomicU64 = AtomicU64::new(1);
+static PIPELINES: Mutex<Vec<(u64, Weak<Shared>)>> = Mutex::new(Vec::new());
+
+/// Returns a pipeline of this process that has not been dropped.
+pub(crate) fn find(id: u64) -> Option<Arc<Shared>> {
+    let known = lock(&PIPELINES);
+    known
+        .iter()
+        .find(|(known, _)| *known == id)
+        .and_then(|(_, shared)| shared.upgrade())
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, clock: Clock, books: Books) -> Arc<Self> {
+        let shared = Arc::new(Self {
+            id: NEXT_PIPELINE.fetch_add(1, Ordering::Relaxed),
+            process: std::process::id(),
+            state: AtomicU8::new(0),
+            settings,
+            clock,
+            next_run: AtomicU64::new(1),
+            next_ring: AtomicU64::new(1),
+            ring_bytes: AtomicUsize::new(0),
+            control: Mutex::default(),
+            wake: Condvar::new(),
+            asleep: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
+            room: Mutex::default(),
+            has_room: Condvar::new(),
+            books: Mutex::new(books),
+            common: Mutex::new(None),
+            free: Mutex::default(),
+        });
+        let mut known = lock(&PIPELINES);
+        known.retain(|(_, shared)| shared.strong_count() > 0);
+        known.push((shared.id, Arc::downgrade(&shared)));
+        drop(known);
+        *lock(&shared.common) = Some(shared.make_ring(MIN_RING * 4));
+        shared
+    }
+
+    pub(crate) fn next_run(&self) -> u64 {
+        self.next_run.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn is(&self, flags: u8) -> bool {
+        self.state.load(Ordering::Acquire) & flags != 0
+    }
+
+    /// Whether this is a child's copy of the pipeline; if so, it is quiet from here on.
+    ///
+    /// The process id is a system call, so it is asked for only off the usual path: where a run or
+    /// a ring begins, a queue is full, or the worker is to be woken.
+    pub(crate) fn is_forked(&self) -> bool {
+        if std::process::id() == self.process {
+            return false;
+        }
+        self.state.fetch_or(FORKED, Ordering::AcqRel);
+        true
+    }
+
+    fn ring_budget(&self) -> usize {
+        self.settings.max_bytes / 2
+    }
+
+    /// Makes a ring for the calling thread, or gives it one of a thread that ended; none where the
+    /// bytes are used up.
+    pub(crate) fn open_ring(self: &Arc<Self>) -> Option<LocalRing> {
+        let free = lock(&self.free).pop();
+        if free.is_some() {
+            return free;
+        }
+        let left = self
+            .ring_budget()
+            .saturating_sub(self.ring_bytes.load(Ordering::Relaxed));
+        // Half of what is left at most, so that the first threads do not take it all.
+        let slots = self.settings.ring_events.min(left / 2 / SLOT);
+        (slots >= MIN_RING).then(|| self.make_ring(slots))
+    }
+
+    fn make_ring(self: &Arc<Self>, slots: usize) -> LocalRing {
+        self.ring_bytes.fetch_add(slots * SLOT, Ordering::Relaxed);
+        let (producer, records) = rtrb::RingBuffer::new(slots);
+        let counters = Arc::new(RingCounters::default());
+        lock(&self.books).open_ring(Arc::clone(&counters));
+        lock(&self.control).rings.push(RingEnd {
+            records,
+            counters: Arc::clone(&counters),
+        });
+        let number = self.next_ring.fetch_add(1, Ordering::Relaxed);
+        LocalRing::new(Arc::clone(self), producer, counters, number)
+    }
+
+    /// Lets a thread use the ring that those without one share.
+    pub(crate) fn with_common<T>(&self, emit: impl FnOnce(&mut LocalRing) -> T) -> Option<T> {
+        lock(&self.common).as_mut().map(emit)
+    }
+
+    /// Keeps the ring of a thread that ends. There are never more than threads were at once.
+    pub(crate) fn keep(&self, ring: LocalRing) {
+        // In a forked child the lock may be held by a thread that is not there.
+        if !self.is(CLOSED | FORKED)
+            && let Ok(mut free) = self.free.try_lock()
+        {
+            free.push(ring);
+        }
+    }
+
+    /// Gives up the rings that no thread holds, which keep this alive.
+    pub(crate) fn close_rings(&self) {
+        let common = lock(&self.common).take();
+        let free = std::mem::take(&mut *lock(&self.free));
+        drop((common, free));
+    }
+
+    /// Takes bytes for a payload; refuses where they are used up.
+    pub(crate) fn charge(&self, bytes: usize) -> bool {
+        let before = self.ring_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before.saturating_add(bytes) <= self.ring_budget();
+        if !fits {
+            self.ring_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    pub(crate) fn release(&self, bytes: usize) {
+        self.ring_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns the bytes that rings and their payloads take.
+    pub(crate) fn ring_bytes(&self) -> usize {
+        self.ring_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Wakes the worker, if it sleeps.
+    pub(crate) fn wake(&self) {
+        if self.asleep.load(Ordering::Acquire) {
+            // Taken and given back, so that the worker is either before its last look or waiting.
+            drop(lock(&self.control));
+            self.wake.notify_one();
+        }
+    }
+
+    /// Asks the worker for something.
+    pub(crate) fn request(&self, request: Request) {
+        let mut control = lock(&self.control);
+        let now = Instant::now();
+        control.requests.retain(|request| match request {
+            Request::Flush(ticket) => ticket.deadline() > now,
+            Request::Shutdown(_) => true,
+        });
+        control.requests.push(request);
+        drop(control);
+        self.wake.notify_one();
+    }
+
+    /// Leaves the end of a run at the side door, which is as wide as there may be runs.
+    pub(crate) fn leave_ended(&self, handle: u64) {
+        let mut control = lock(&self.control);
+        if control.ended.len() < self.settings.max_runs {
+            control.ended.push(handle);
+        }
+    }
+
+    /// As [`leave_ended`](Self::leave_ended), by the run's id.
+    pub(crate) fn leave_finished(&self, request_id: &str) {
+        let mut control = lock(&self.control);
+        if control.finished.len() < self.settings.max_runs {
+            control.finished.push(Text::new(request_id));
+        }
+    }
+
+    /// Ends the worker's long sleep; called by the first thread that sees it idle.
+    #[cold]
+    pub(crate) fn rouse(&self) {
+        if !self.is_forked() && self.state.fetch_and(!IDLE, Ordering::AcqRel) & IDLE != 0 {
+            self.wake();
+        }
+    }
+
+    /// The worker's sleep. `deep` lasts until something is emitted, or `limit`; `has_work` is the
+    /// last look.
+    ///
+    /// An emitting thread reads the idle flag without a fence, which would cost as much as the rest
+    /// of an event; so a wake can be missed in the instant when the flag is set, and the event then
+    /// waits for `limit`.
+    pub(crate) fn sleep(&self, deep: bool, limit: Duration, has_work: impl FnOnce() -> bool) {
+        let control = lock(&self.control);
+        self.asleep.store(true, Ordering::Release);
+        if deep {
+            self.state.fetch_or(IDLE, Ordering::AcqRel);
+            fence(Ordering::SeqCst);
+        }
+        let busy = !control.requests.is_empty()
+            || !control.rings.is_empty()
+            || !control.ended.is_empty()
+            || !control.finished.is_empty();
+        if !busy && !has_work() {
+            let waited = self.wake.wait_timeout(control, limit);
+            drop(waited);
+        } else {
+            drop(control);
+        }
+        self.asleep.store(false, Ordering::Release);
+        if deep {
+            self.state.fetch_and(!IDLE, Ordering::AcqRel);
+        }
+    }
+
+    /// Waits until the worker made room somewhere, or `until`.
+    pub(crate) fn wait_for_room(&self, until: Instant) {
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        self.wake();
+        let guard = lock(&self.room);
+        // Short, because room made between the last look and the wait is announced to nobody.
+        let limit = until
+            .saturating_duration_since(Instant::now())
+            .min(Duration::from_millis(1));
+        drop(self.has_room.wait_timeout(guard, limit));
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn announce_room(&self) {
+        if self.waiting.load(Ordering::Acquire) > 0 {
+            self.has_room.notify_all();
+        }
+    }
+
+    /// How long an emitting thread may wait for room.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        match self.settings.overflow {
+            Overflow::Block(limit) => Some(limit),
+            Overflow::DropNewest | Overflow::DropOldest => None,
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The worker's thread: empties the rings in the order of time, and keeps the promises.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::diagnose::Diagnose;
+use super::engine::Engine;
+use super::lane::Lane;
+use super::ledger::Truncated;
+use super::queue::Waiting;
+use super::settings::Overflow;
+use super::shared::{CLOSED, Request, RingEnd, SLOT, Shared, lock};
+use super::ticket::Ticket;
+use crate::text::Text;
+
+/// Bytes of text taken before they are handed on; a batch's events share one chunk of this size.
+///
+/// Pieces are small because memory of 128 KiB and more is fetched from the system and given back
+/// each time, which costs more than everything else that is done with an event.
+const SCAN_BYTES: usize = 96 << 10;
+/// Ticks without traffic after which the worker sleeps until it is woken.
+const QUIET_TICKS: u32 = 20;
+/// The longest that an event waits whose wake was missed; see [`Shared::sleep`].
+const DEEP_SLEEP: Duration = Duration::from_millis(100);
+/// How often the time of day is looked at.
+const ANCHOR_EVERY: Duration = Duration::from_secs(1);
+/// How long a shutdown waits for threads that are in the act of handing something over.
+const IN_THE_ACT: Duration = Duration::from_millis(20);
+
+struct Ring {
+    end: RingEnd,
+    /// Records taken since the counts were last written down.
+    events: u64,
+    /// Records to be shed before any other is kept.
+    shed: usize,
+    /// Records taken since the start.
+    taken: u64,
+}
+
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    engine: Engine,
+    lanes: Arc<Vec<Lane>>,
+    rings: Vec<Ring>,
+    ended: Vec<u64>,
+    finished: Vec<Text>,
+    heap: BinaryHeap<Reverse<(u64, usize)>>,
+    batches: Vec<Waiting>,
+    anchored: Instant,
+    panics: u64,
+    diagnose: Diagnose,
+}
+
+/// How far one look at the rings got.
+struct Scan {
+    records: usize,
+    /// Whether nothing older than the look is left.
+    complete: bool,
+}
+
+impl Worker {
+    pub(super) fn new(shared: Arc<Shared>, engine: Engine, lanes: Arc<Vec<Lane>>) -> Self {
+        Self {
+            shared,
+            engine,
+            lanes,
+            rings: Vec::new(),
+            ended: Vec::new(),
+            finished: Vec::new(),
+            heap: BinaryHeap::new(),
+            batches: Vec::new(),
+            anchored: Instant::now(),
+            panics: 0,
+            diagnose: Diagnose::default(),
+        }
+    }
+
+    /// Works until it is told to shut down; gives the names of what was truncated.
+    pub(super) fn run(mut self) -> Vec<Truncated> {
+        let shared = Arc::clone(&self.shared);
+        let ran = catch_unwind(AssertUnwindSafe(|| self.work()));
+        // Without a worker nothing may be taken in.
+        shared.state.fetch_or(CLOSED, Ordering::AcqRel);
+        shared.announce_room();
+        ran.unwrap_or_else(|_| {
+            tracing::error!(target: "runtrail", "the worker panicked; nothing more is recorded");
+            Vec::new()
+        })
+    }
+
+    fn work(&mut self) -> Vec<Truncated> {
+        let mut quiet = 0;
+        loop {
+            // Read before the new rings are asked for: what stands in a ring that is not known yet
+            // was recorded later.
+            let now = self.shared.clock.ticks();
+            let requests = self.take_control();
+            let scan = self.take_until(now, self.shared.settings.batch_events);
+            self.hand_on(scan.complete);
+            for request in requests {
+                match request {
+                    Request::Flush(ticket) => self.flush(&ticket),
+                    Request::Shutdown(ticket) => return self.shut_down(&ticket),
+                }
+            }
+            if !scan.complete {
+                continue;
+            }
+            self.retire_rings();
+            quiet = if scan.records > 0 { 0 } else { quiet + 1 };
+            let deep = quiet > QUIET_TICKS;
+            let limit = if deep {
+                DEEP_SLEEP
+            } else {
+                self.shared.settings.tick
+            };
+            let rings = &self.rings;
+            self.shared.sleep(deep, limit, || {
+                deep && rings.iter().any(|ring| !ring.end.records.is_empty())
+            });
+            self.look_at_the_time();
+        }
+    }
+
+    fn look_at_the_time(&mut self) {
+        if self.anchored.elapsed() >= ANCHOR_EVERY {
+            self.anchored = Instant::now();
+            let anchor = self.shared.clock.anchor();
+            self.engine.line_mut().take(anchor);
+        }
+    }
+
+    fn take_control(&mut self) -> Vec<Request> {
+        let mut control = lock(&self.shared.control);
+        let rings = control.rings.drain(..).map(|end| Ring {
+            end,
+            events: 0,
+            shed: 0,
+            taken: 0,
+        });
+        self.rings.extend(rings);
+        self.ended.append(&mut control.ended);
+        self.finished.append(&mut control.finished);
+        std::mem::take(&mut control.requests)
+    }
+
+    /// Takes what the rings hold up to a time, in the order of time over all of them.
+    ///
+    /// What was handed over before something else is found before it: a record is taken only once
+    /// every ring was looked at after it was recorded.
+    fn take_until(&mut self, until: u64, limit: usize) -> Scan {
+        let sheds = self.shared.settings.overflow == Overflow::DropOldest;
+        let mut lost = 0;
+        self.heap.clear();
+        for (index, ring) in self.rings.iter_mut().enumerate() {
+            for loss in ring.end.counters.take_losses() {
+                lost += loss.count;
+                self.engine.lost(&loss);
+            }
+            if sheds {
+                ring.shed = ring.shed.max(to_shed(
+                    ring.end.records.slots(),
+                    ring.end.records.buffer().capacity(),
+                ));
+            }
+            if let Ok(record) = ring.end.records.peek()
+                && record.ticks <= until
+            {
+                self.heap.push(Reverse((record.ticks, index)));
+            }
+        }
+        if lost > 0 {
+            self.diagnose.lost(lost);
+        }
+        let mut records = 0;
+        while let Some(Reverse((_, index))) = self.heap.pop() {
+            let next = self.heap.peek().map_or(until, |Reverse((ticks, _))| *ticks);
+            let more = self.take_from(index, next.min(until), limit - records, &mut records);
+            if let Some(ticks) = more.filter(|ticks| *ticks <= until) {
+                self.heap.push(Reverse((ticks, index)));
+            }
+            if records >= limit || self.engine.buffered() >= SCAN_BYTES {
+                let complete = self.heap.is_empty();
+                return Scan { records, complete };
+            }
+        }
+        Scan {
+            records,
+            complete: true,
+        }
+    }
+
+    /// Takes records of one ring up to a time; returns the time of the next one, if there is any.
+    fn take_from(
+        &mut self,
+        index: usize,
+        until: u64,
+        limit: usize,
+        records: &mut usize,
+    ) -> Option<u64> {
+        let ring = self.rings.get_mut(index)?;
+        for _ in 0..limit {
+            let ticks = ring.end.records.peek().ok()?.ticks;
+            if ticks > until || self.engine.buffered() >= SCAN_BYTES {
+                return Some(ticks);
+            }
+            let record = ring.end.records.pop().ok()?;
+            *records += 1;
+            ring.taken += 1;
+            ring.events += u64::from(record.kind.is_event());
+            let shed = ring.shed > 0;
+            ring.shed = ring.shed.saturating_sub(1);
+            let held = record.held();
+            if held > 0 {
+                self.shared.release(held);
+            }
+            self.engine.push(record, shed);
+        }
+        Some(ring.end.records.peek().ok()?.ticks)
+    }
+
+    /// Hands on what was taken, and writes it all down at once. `complete` says that everything
+    /// recorded before the ends of runs that came by the side door has been taken.
+    fn hand_on(&mut self, complete: bool) {
+        if complete {
+            let now = self.shared.clock.ticks();
+            for handle in self.ended.drain(..) {
+                self.engine.end_handle(handle, now);
+            }
+            for request_id in self.finished.drain(..) {
+                self.engine.finish(&request_id);
+            }
+        }
+        let batches = &mut self.batches;
+        let handled = self.engine.take(|batch| batches.push(Waiting::new(batch)));
+        let processed = self.engine.processed();
+        let mut books = lock(&self.shared.books);
+        for ring in self.rings.iter_mut().filter(|ring| ring.events > 0) {
+            books.take(&ring.end.counters, std::mem::take(&mut ring.events));
+        }
+        books.handle(&handled, &processed);
+        books.runs_open = self.engine.open_runs();
+        books.runs_ended = self.engine.ended_runs();
+        for waiting in self.batches.drain(..) {
+            for lane in self.lanes.iter() {
+                lane.push(&waiting, &mut books);
+            }
+        }
+        drop(books);
+        self.shared.announce_room();
+        let panics = self.engine.panics();
+        if panics > std::mem::replace(&mut self.panics, panics) {
+            tracing::error!(target: "runtrail", panics, "a processor panicked");
+        }
+    }
+
+    /// Takes and hands on everything that is in the rings now.
+    fn drain(&mut self) {
+        let goals: Vec<_> = self
+            .rings
+            .iter()
+            .map(|ring| ring.taken + ring.end.records.slots() as u64)
+            .collect();
+        let reached = |rings: &[Ring]| {
+            let pairs = rings.iter().zip(&goals);
+            pairs.into_iter().all(|(ring, goal)| ring.taken >= *goal)
+        };
+        while !reached(&self.rings) {
+            let now = self.shared.clock.ticks();
+            let scan = self.take_until(now, self.shared.settings.batch_events);
+            let scan = if scan.records == 0 {
+                // Recorded by a clock that is ahead of this thread's.
+                self.take_until(u64::MAX, self.shared.settings.batch_events)
+            } else {
+                scan
+            };
+            self.hand_on(scan.complete);
+        }
+        self.hand_on(true);
+    }
+
+    /// Gives up the rings of threads that ended, once they are empty.
+    fn retire_rings(&mut self) {
+        let shared = &self.shared;
+        self.rings.retain(|ring| {
+            // Asked first: what a thread handed over before it ended is in the ring by then.
+            let over = ring.end.records.is_abandoned() && ring.end.records.is_empty();
+            if over && ring.events == 0 {
+                lock(&shared.books).retire_ring(&ring.end.counters);
+                shared.release(ring.end.records.buffer().capacity() * SLOT);
+                return false;
+            }
+            true
+        });
+    }
+
+    fn flush(&mut self, ticket: &Arc<Ticket>) {
+        self.drain();
+        for lane in self.lanes.iter() {
+            lane.flush(Arc::clone(ticket));
+        }
+        ticket.passed_on();
+    }
+
+    fn shut_down(&mut self, ticket: &Arc<Ticket>) -> Vec<Truncated> {
+        let until = (Instant::now() + IN_THE_ACT).min(ticket.deadline());
+        let mut flushes = Vec::new();
+        loop {
+            flushes.extend(self.take_control());
+            self.drain();
+            if !lock(&self.shared.books).any_in_the_act() || Instant::now() >= until {
+                break;
+            }
+            std::thread::yield_now();
+        }
+        self.engine.finish_all();
+        self.hand_on(true);
+        self.retire_rings();
+        for request in flushes {
+            if let Request::Flush(flush) = request {
+                self.flush(&flush);
+            }
+        }
+        for lane in self.lanes.iter() {
+            lane.close(Arc::clone(ticket));
+        }
+        let truncated = self.engine.take_truncated();
+        ticket.passed_on();
+        truncated
+    }
+}
+
+/// How many of the oldest records of a ring give way when it is three quarters full.
+fn to_shed(waiting: usize, capacity: usize) -> usize {
+    if waiting > capacity / 4 * 3 {
+        waiting - capacity / 2
+    } else {
+        0
+    }
+}

@@ -1,0 +1,264 @@
+//! The host is safe: on every runtime, however the pipeline ends, whatever an exporter does.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtrail_core::event::Ctx;
+use runtrail_core::pipeline::{Pipeline, Settings};
+use runtrail_testkit::capture::Capture;
+use runtrail_testkit::trouble::{Gate, Trouble, Troubled};
+use tokio::runtime::{Builder, Runtime};
+
+const LIMIT: Duration = Duration::from_millis(60);
+/// What a shutdown may take beyond its limit; more than the 50 ms of the contract, since the
+/// machine that runs this may be busy with other tests.
+const GRACE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Host {
+    None,
+    CurrentThread,
+    MultiThread(usize),
+}
+
+impl Host {
+    const ALL: [Self; 4] = [
+        Self::None,
+        Self::CurrentThread,
+        Self::MultiThread(1),
+        Self::MultiThread(4),
+    ];
+
+    fn runtime(self) -> Option<Runtime> {
+        let runtime = match self {
+            Self::None => return None,
+            Self::CurrentThread => Builder::new_current_thread().build(),
+            Self::MultiThread(threads) => {
+                Builder::new_multi_thread().worker_threads(threads).build()
+            }
+        };
+        Some(runtime.unwrap())
+    }
+
+    fn run(self, action: impl FnOnce() + Send + 'static) {
+        match self.runtime() {
+            None => action(),
+            Some(runtime) => runtime.block_on(async { action() }),
+        }
+    }
+
+    /// Runs it inside of a task; without a runtime, on a thread.
+    fn spawn(self, action: impl FnOnce() + Send + 'static) {
+        match self.runtime() {
+            None => std::thread::spawn(action).join().unwrap(),
+            Some(runtime) => runtime.block_on(async {
+                tokio::spawn(async { action() }).await.unwrap();
+            }),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum End {
+    Flush,
+    Shutdown,
+    Drop,
+    ShutdownTwice,
+    ShutdownInTask,
+    PanicWithGuard,
+}
+
+impl End {
+    const ALL: [Self; 6] = [
+        Self::Flush,
+        Self::Shutdown,
+        Self::Drop,
+        Self::ShutdownTwice,
+        Self::ShutdownInTask,
+        Self::PanicWithGuard,
+    ];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Health {
+    Healthy,
+    Stuck,
+    PanicsOnExport,
+    PanicsAtTheEnd,
+}
+
+impl Health {
+    const ALL: [Self; 4] = [
+        Self::Healthy,
+        Self::Stuck,
+        Self::PanicsOnExport,
+        Self::PanicsAtTheEnd,
+    ];
+
+    fn start(self, gate: &Gate) -> Pipeline {
+        let builder = Pipeline::builder().settings(Settings {
+            drop_deadline: LIMIT,
+            ..Settings::default()
+        });
+        let builder = match self {
+            Self::Healthy => builder.exporter(Capture::default()),
+            Self::Stuck => builder.exporter(Troubled(Trouble::Stuck(gate.clone()))),
+            Self::PanicsOnExport => builder.exporter(Troubled(Trouble::PanicsOnExport)),
+            Self::PanicsAtTheEnd => builder.exporter(Troubled(Trouble::PanicsAtTheEnd)),
+        };
+        builder.start().unwrap()
+    }
+}
+
+fn emit(trail: &Pipeline) {
+    let run = trail.run("r1");
+    let _group = run.group("g");
+    run.op("op", &Ctx::default(), || "in").end_ok(|| "out");
+}
+
+fn check(host: Host, end: End, health: Health) {
+    let gate = Gate::default();
+    if health == Health::Stuck {
+        gate.shut();
+    }
+    let trail = health.start(&gate);
+    emit(&trail);
+    let bounded = move |what: &dyn Fn()| {
+        let start = Instant::now();
+        what();
+        let took = start.elapsed();
+        assert!(
+            took <= LIMIT + GRACE,
+            "{host:?} {end:?} {health:?}: {took:?}"
+        );
+    };
+    match end {
+        End::Flush => host.run(move || {
+            bounded(&|| {
+                let report = trail.flush(LIMIT);
+                assert_eq!(report.is_complete(), health == Health::Healthy);
+            });
+        }),
+        End::Shutdown => host.run(move || {
+            bounded(&|| {
+                let report = trail.shutdown(LIMIT);
+                assert_eq!(report.stats.imbalance(), 0);
+                assert_eq!(report.is_complete(), health == Health::Healthy);
+            });
+        }),
+        End::Drop => host.run(move || {
+            let trail = std::cell::RefCell::new(Some(trail));
+            bounded(&|| drop(trail.take()));
+        }),
+        End::ShutdownTwice => host.run(move || {
+            bounded(&|| {
+                let first = trail.shutdown(LIMIT);
+                let second = trail.shutdown(LIMIT);
+                assert_eq!(first.outcomes, second.outcomes);
+            });
+        }),
+        End::ShutdownInTask => host.spawn(move || {
+            bounded(&|| drop(trail.shutdown(LIMIT)));
+        }),
+        End::PanicWithGuard => {
+            let trail = Arc::new(trail);
+            let inside = Arc::clone(&trail);
+            host.run(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    let run = inside.run("r2");
+                    let _group = run.group("g");
+                    let _op = run.op("op", &Ctx::default(), || ());
+                    panic!("the host's own panic");
+                }));
+                assert!(result.is_err());
+                bounded(&|| drop(inside.shutdown(LIMIT)));
+            });
+        }
+    }
+    gate.open();
+}
+
+fn check_all(host: Host) {
+    for end in End::ALL {
+        for health in Health::ALL {
+            check(host, end, health);
+        }
+    }
+}
+
+#[test]
+fn without_a_runtime() {
+    check_all(Host::ALL[0]);
+}
+
+#[test]
+fn in_a_current_thread_runtime() {
+    check_all(Host::ALL[1]);
+}
+
+#[test]
+fn in_a_multi_thread_runtime_with_one_worker() {
+    check_all(Host::ALL[2]);
+}
+
+#[test]
+fn in_a_multi_thread_runtime_with_four_workers() {
+    check_all(Host::ALL[3]);
+}
+
+#[test]
+fn emitting_never_waits_for_an_exporter() {
+    let gate = Gate::default();
+    gate.shut();
+    let trail = Health::Stuck.start(&gate);
+    let run = trail.run("r1");
+    for _ in 0..200_000 {
+        run.annotate("n", || "x");
+    }
+    assert_eq!(trail.stats().imbalance(), 0);
+    assert_eq!(trail.stats().exporters[0].delivered, 0);
+    drop(run);
+    let report = trail.shutdown(LIMIT);
+    assert_eq!(report.stats.imbalance(), 0);
+    assert!(report.left() > 0 && !report.is_complete());
+    gate.open();
+}
+
+#[test]
+fn a_group_ends_in_error_and_an_op_cancelled_when_the_host_panics() {
+    let capture = Capture::default();
+    let arrived = capture.handle();
+    let trail = Pipeline::builder().exporter(capture).start().unwrap();
+    let run = trail.run("r1");
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        let _group = run.group("g");
+        let _op = run.op("op", &Ctx::default(), || ());
+        panic!("the host's own panic");
+    }));
+    assert!(result.is_err());
+    drop(run);
+    assert!(trail.shutdown(Duration::from_secs(10)).is_complete());
+    let events = arrived.arrived().events;
+    let status = |index: usize| {
+        let raw = events[index].payload.raw().get("status").unwrap();
+        raw.as_str().unwrap().into_owned()
+    };
+    assert_eq!((status(2), status(3)), ("cancelled".into(), "error".into()));
+}
+
+#[test]
+fn a_guard_outlives_its_pipeline() {
+    let trail = Pipeline::builder()
+        .exporter(Capture::default())
+        .start()
+        .unwrap();
+    let run = trail.run("r1");
+    let op = run.op("op", &Ctx::default(), || ());
+    assert!(trail.shutdown(Duration::from_secs(10)).worker_done);
+    drop(trail);
+    op.annotate("n", || 1);
+    op.op("child", || ()).end_ok(|| ());
+    op.end_ok(|| ());
+    drop(run);
+}

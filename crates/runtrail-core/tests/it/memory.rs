@@ -1,0 +1,51 @@
+//! What a stuck exporter and a forked child cost.
+
+use std::time::Duration;
+
+use runtrail_core::event::Ctx;
+use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
+use runtrail_testkit::trouble::{Gate, Trouble, Troubled};
+
+/// Bytes of memory that this process holds, by the kernel's count.
+fn resident() -> Option<usize> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size())
+}
+
+#[test]
+fn a_stuck_exporter_takes_its_budget_and_no_more() {
+    const BUDGET: usize = 32 << 20;
+    let Some(before) = resident() else { return };
+    let gate = Gate::default();
+    gate.shut();
+    let builder = Pipeline::builder().settings(Settings {
+        max_bytes: BUDGET,
+        queue_events: usize::MAX / 8,
+        // So that it is the queue that is full, and not the rings.
+        overflow: Overflow::Block(Duration::from_secs(10)),
+        ..Settings::default()
+    });
+    let troubled = Troubled(Trouble::Stuck(gate.clone()));
+    let trail = builder.exporter(troubled).start().unwrap();
+    let run = trail.run("r1");
+    let text = "x".repeat(1000);
+    let mut most = 0;
+    for _ in 0..30 {
+        for _ in 0..1000 {
+            run.op("op", &Ctx::default(), || &text).end_ok(|| &text);
+        }
+        most = most.max(resident().unwrap());
+        let stats = trail.stats();
+        assert_eq!(stats.imbalance(), 0);
+        assert!(stats.waiting_bytes as usize <= BUDGET);
+    }
+    assert!(trail.stats().exporters[0].dropped.total() > 0);
+    assert!(trail.stats().total().dropped > 10_000);
+    let grew = most.saturating_sub(before);
+    assert!(grew <= BUDGET + (16 << 20), "grew by {grew} bytes");
+    drop(run);
+    let report = trail.shutdown(Duration::from_millis(10));
+    assert_eq!(report.stats.imbalance(), 0);
+    gate.open();
+}

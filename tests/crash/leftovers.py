@@ -1,0 +1,59 @@
+"""What a killed export may leave behind, and what the same command has to make of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TABLES = ("events", "ops", "groups", "runs")
+SIDE_FOLDER = "_runtrail"
+STAGING = f"{SIDE_FOLDER}/tmp/"
+RECORDS = f"{SIDE_FOLDER}/log/"
+# The lock of the staging folder itself stays, so that two exports cannot lock different files.
+STAGING_LOCK = f"{STAGING}.lock"
+
+Files = dict[str, bytes]
+
+
+def files_of(lake: Path) -> Files:
+    """Every file of a lake by its path there; a link is not followed, and is never as expected."""
+    found = {}
+    for path in sorted(lake.rglob("*")):
+        if path.is_symlink():
+            found[str(path.relative_to(lake))] = b"a link to " + bytes(path.readlink())
+        elif not path.is_dir():
+            found[str(path.relative_to(lake))] = path.read_bytes()
+    return found
+
+
+def parts_of(files: Files) -> Files:
+    return {path: held for path, held in files.items() if not path.startswith(SIDE_FOLDER + "/")}
+
+
+def torn(lake: Path, whole: Files) -> list[str]:
+    """What a reader of the lake could meet that an undisturbed export would not have shown it."""
+    files = files_of(lake)
+    visible = {path: held for path, held in files.items() if not path.startswith(STAGING)}
+    found = []
+    for path, held in visible.items():
+        if path not in whole:
+            found.append(f"{path} is no file of an undisturbed export")
+        elif held != whole[path]:
+            found.append(f"{path} has {len(held)} bytes, not the {len(whole[path])} it ends with")
+    if any(path.startswith(RECORDS) for path in visible):
+        for path in parts_of(whole).keys() - visible.keys():
+            found.append(f"{path} is not there, and the export is recorded as done")
+    return found
+
+
+def different(lake: Path, whole: Files) -> list[str]:
+    """Where a finished export is not the undisturbed one: paths, bytes, anything left in staging."""
+    files = files_of(lake)
+    found = [f"{path} is missing" for path in sorted(whole.keys() - files.keys())]
+    found += [f"{path} is left over" for path in sorted(files.keys() - whole.keys())]
+    common = sorted(files.keys() & whole.keys())
+    found += [f"{path} has other bytes" for path in common if files[path] != whole[path]]
+    staging = lake / STAGING
+    if staging.is_dir():
+        left = (path for path in staging.iterdir() if str(path.relative_to(lake)) != STAGING_LOCK)
+        found += [f"{path.relative_to(lake)} is left in staging" for path in sorted(left)]
+    return found
