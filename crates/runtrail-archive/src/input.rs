@@ -204,7 +204,7 @@ pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Ope
 }
 
 /// Returns the size of a file that may be lines of events and can be read from any place; `None`
-/// for any other, and for what cannot be opened.
+/// for any other, such as spans, and for what cannot be opened.
 pub(crate) fn lines_file(path: &std::path::Path) -> Option<u64> {
     let mut file = File::open(path).ok()?;
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;

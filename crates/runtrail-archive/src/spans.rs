@@ -12,9 +12,11 @@ mod attrs;
 mod write;
 
 use runtrail_core::event::{Ctx, EventKind, Payload, TraceEvent};
+use runtrail_core::json::RawJson;
+use runtrail_core::link::{LINK_KEY, Link};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
-use runtrail_otlp_wire::model::{Event, Span, Value};
+use runtrail_otlp_wire::model::{self, Event, Span, Value};
 
 use attrs::Attrs;
 use write::Object;
@@ -51,13 +53,22 @@ impl Events {
         }
     }
 
-    /// A run has no events of its own: what its span says that others do not is its notes. They come
-    /// after everything, where no group is open that they could be taken for notes on.
+    /// A run has no events of its own: what its span says that others do not is its links and notes. They
+    /// come after everything, where no group is open that they could be taken for notes on.
     fn add_run(&mut self, span: &Span<'_>, attrs: &Attrs<'_>) {
         let origin = Origin {
             end_seq: u64::MAX,
             ..Origin::of(span, attrs, None)
         };
+        for (count, payload) in span.links.iter().filter_map(link_note).enumerate() {
+            self.push(
+                &origin,
+                EventKind::Annotation,
+                &format!("l{count:05}"),
+                span.end_nanos,
+                payload,
+            );
+        }
         for (count, (key, value)) in attrs.notes().enumerate() {
             let mut payload = Object::default();
             payload.text("key", key).value("value", value);
@@ -213,6 +224,33 @@ impl Events {
             extra: None,
         });
     }
+}
+
+/// The note that a link to what triggered the run was made of; `None` for any other link.
+fn link_note(link: &model::Link<'_>) -> Option<Object> {
+    let said = Attrs::of_link(link);
+    if said.text("runtrail.link") != Some("trigger") {
+        return None;
+    }
+    let mut value = Object::default();
+    for (key, name) in [
+        ("source", "runtrail.link.source"),
+        ("from_event_id", "runtrail.link.event_id"),
+        ("from_request_id", "runtrail.link.run_id"),
+        ("trigger_run_id", "runtrail.link.trigger_run_id"),
+        ("trigger_id", "runtrail.link.trigger_id"),
+        ("condition_id", "runtrail.link.condition_id"),
+        ("at", "runtrail.link.at"),
+    ] {
+        if let Some(text) = said.text(name) {
+            value.text(key, text);
+        }
+    }
+    let value = value.finish();
+    Link::read(RawJson::parse(&value)?)?;
+    let mut payload = Object::default();
+    payload.text("key", LINK_KEY).json("value", Some(&value));
+    Some(payload)
 }
 
 /// What an event of a span was made of; `None` for one that was not made of an event.

@@ -104,6 +104,21 @@ pub mod runtrail {
     pub const CONTENT_DROPPED: &str = "runtrail.content_dropped";
     /// What a link means.
     pub const LINK: &str = "runtrail.link";
+    /// What satisfied a trigger's condition, on a link to the run it came from; see
+    /// [`Source::kind`](runtrail_core::link::Source::kind).
+    pub const LINK_SOURCE: &str = "runtrail.link.source";
+    /// The id of that run.
+    pub const LINK_RUN_ID: &str = "runtrail.link.run_id";
+    /// The event that satisfied it.
+    pub const LINK_EVENT_ID: &str = "runtrail.link.event_id";
+    /// The firing of the trigger.
+    pub const LINK_TRIGGER_RUN_ID: &str = "runtrail.link.trigger_run_id";
+    /// The trigger.
+    pub const LINK_TRIGGER_ID: &str = "runtrail.link.trigger_id";
+    /// The condition.
+    pub const LINK_CONDITION_ID: &str = "runtrail.link.condition_id";
+    /// When it was satisfied.
+    pub const LINK_AT: &str = "runtrail.link.at";
 }
 
 /// The values of [`runtrail::SPAN_TYPE`].
@@ -132,8 +147,6 @@ pub mod link {
 pub mod note {
     /// A W3C `traceparent`.
     pub const TRACEPARENT: &str = "traceparent";
-    /// The ids of the runs that triggered this one: a string or a list.
-    pub const TRIGGERED_BY: &str = "triggered_by";
     /// The workflow's name.
     pub const WORKFLOW: &str = "workflow";
     /// An op's kind in OpenInference's words, such as `TOOL`.

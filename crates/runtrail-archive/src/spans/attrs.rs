@@ -1,9 +1,9 @@
 //! Reading the attributes of a span.
 
 use runtrail_core::event::Ctx;
-use runtrail_otlp_wire::model::{Attr, Event, Span, Value, status_code};
+use runtrail_otlp_wire::model::{Attr, Event, Link, Span, Value, status_code};
 
-/// The attributes of a span, or of one of its events.
+/// The attributes of a span, or of one of its events or links.
 pub(super) struct Attrs<'a> {
     list: &'a [Attr<'a>],
     /// Whether Runtrail wrote the span.
@@ -40,6 +40,13 @@ impl<'a> Attrs<'a> {
     pub(super) fn of_event(event: &'a Event<'_>) -> Self {
         Self {
             list: &event.attributes,
+            ours: true,
+        }
+    }
+
+    pub(super) fn of_link(link: &'a Link<'_>) -> Self {
+        Self {
+            list: &link.attributes,
             ours: true,
         }
     }

@@ -2,13 +2,16 @@
 
 use std::io::Write;
 
-use runtrail_archive::{Archive, Format, ReadOptions, ReadReport, sniff};
+use runtrail_archive::{Archive, Format, ReadOptions, ReadReport, SortOptions, sniff};
 use runtrail_core::event::TraceEvent;
 use runtrail_otlp_wire::json;
 use runtrail_otlp_wire::model::{Attr, Request, Resource, Scope, Span, SpanStatus};
 use runtrail_otlp_wire::protobuf::{Envelope, write_span_field};
 use runtrail_testkit::fold::fold_runs;
 use runtrail_testkit::tree::tree_text;
+
+use super::sorting::drain;
+use super::support::{Files, lines};
 
 /// A trace of another program: a request that asks a model and fails to fetch.
 fn spans() -> Vec<Span<'static>> {
@@ -98,7 +101,28 @@ fn every_form_of_file_is_read_as_the_same_run() {
         );
         let runs = fold_runs(&events);
         assert_eq!(tree_text(&runs[0].spans, &runs[0].summary), TREE, "{name}");
+        sorts_among_lines(name, &bytes);
     }
+}
+
+/// Spans are never read by pieces, as files of lines are when they are put in order.
+fn sorts_among_lines(name: &str, spans: &[u8]) {
+    let files = Files::new();
+    let paths = [
+        files.write("events.jsonl", lines(1..=2)),
+        files.write(name, spans),
+    ];
+    let archive = Archive::open(&paths).unwrap();
+    let mut sorted = archive
+        .sorted(ReadOptions::default(), SortOptions::default())
+        .unwrap();
+    let (events, _) = drain(&mut sorted);
+    let report = sorted.report();
+    assert_eq!((events.len(), report.rejected()), (10, 0), "{name}");
+    let runs = fold_runs(&events);
+    let spans = runs.iter().find(|run| *run.summary.request_id != *"r");
+    let spans = spans.unwrap();
+    assert_eq!(tree_text(&spans.spans, &spans.summary), TREE, "{name}");
 }
 
 #[test]

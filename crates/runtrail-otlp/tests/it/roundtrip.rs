@@ -12,6 +12,7 @@ use runtrail_otlp::OtlpLines;
 use runtrail_otlp::map::{Content, MapSettings};
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
 use runtrail_testkit::golden::engine_samples;
+use runtrail_testkit::run::RunBuilder;
 use runtrail_testkit::strategies::{Ids, Shape, shaped_run};
 
 /// Writes a stream as spans and reads it back.
@@ -101,6 +102,24 @@ fn recorded_runs_come_back() {
     for sample in engine_samples() {
         assert_same(&sample.events);
     }
+}
+
+#[test]
+fn what_started_a_run_comes_back() {
+    let mut run = RunBuilder::new("r");
+    for link in [
+        r#"{"source":"run","from_request_id":"r-1","trigger_id":"on-end","at":"2026-11-21T01:00:00.5Z"}"#,
+        r#"{"source":"event","from_event_id":"e","from_request_id":"r-2","trigger_run_id":"f","condition_id":"c","at":"2026-11-21T01:00:00Z"}"#,
+    ] {
+        let payload = format!(r#"{{"key":"runtrail.link","value":{link}}}"#);
+        run.push("annotation", None, &[], &payload);
+    }
+    run.push("op_start", Some("a"), &["main"], "{}");
+    run.push("op_end", Some("a"), &["main"], r#"{"status":"ok"}"#);
+    let events = run.into_events();
+    let links = |events: &[TraceEvent]| fold_runs(events).remove(0).summary.links;
+    assert_eq!(links(&events).len(), 2);
+    assert_eq!(links(&there_and_back(&events)), links(&events));
 }
 
 fn groups(events: &[TraceEvent]) -> BTreeMap<String, Option<String>> {

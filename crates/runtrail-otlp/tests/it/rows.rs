@@ -258,12 +258,15 @@ fn links_and_foreign_parents() {
             &[],
             &format!(r#"{{"key":"traceparent","value":"{HERE}"}}"#),
         );
-        run.push(
-            "annotation",
-            None,
-            &[],
-            r#"{"key":"triggered_by","value":["r-1","r-2"]}"#,
-        );
+        // The clock is no run: there is no span to link to.
+        for link in [
+            r#"{"source":"run","from_request_id":"r-1","trigger_id":"on-end","at":"2026-11-21T01:00:00Z"}"#,
+            r#"{"source":"event","from_event_id":"e","from_request_id":"r-2","trigger_run_id":"f","trigger_id":"on-order","condition_id":"c","at":"2026-11-21T01:00:00Z"}"#,
+            r#"{"source":"clock","at":"2026-11-21T01:00:00Z"}"#,
+        ] {
+            let payload = format!(r#"{{"key":"runtrail.link","value":{link}}}"#);
+            run.push("annotation", None, &[], &payload);
+        }
         run.push("op_start", Some("l.a"), CTX, "{}");
         run.push("op_end", Some("l.a"), CTX, r#"{"status":"ok"}"#);
         run
