@@ -14,6 +14,9 @@ pub(crate) struct MemoryPlan {
     pub(crate) merge: usize,
     /// Rows that wait and are being encoded.
     pub(crate) lake: usize,
+    /// Threads that read: each keeps memory of its own for reuse, which a small budget has no room
+    /// for.
+    pub(crate) readers: usize,
 }
 
 impl MemoryPlan {
@@ -29,6 +32,9 @@ impl MemoryPlan {
 
     /// A thread that parses holds a chunk of 1 MiB as text and as events; one more waits for it.
     const PER_THREAD: usize = 4 << 20;
+
+    /// What is kept for the runs that wait, for each thread that reads.
+    const PER_READER: usize = 32 << 20;
 
     /// Shares out a budget; `None` where it is below the minimum.
     pub(crate) fn new(budget: usize, threads: usize) -> Option<Self> {
@@ -46,6 +52,7 @@ impl MemoryPlan {
             keep,
             merge,
             lake,
+            readers: threads.min((keep / Self::PER_READER).max(1)),
         })
     }
 }
