@@ -6,7 +6,7 @@ use runtrail_core::event::TraceEvent;
 
 use crate::error::ArchiveError;
 use crate::options::{ReadOptions, SortOptions};
-use crate::ordered::Ordering;
+use crate::ordered::{MAX_RUNS_BY_START, Ordering};
 use crate::read::{Progress, ReadReport, Reader, Sink};
 use crate::reject::Reject;
 use crate::sort::Sorted;
@@ -92,6 +92,7 @@ impl<'a> Archive<'a> {
             progress: &self.progress,
             strict: self.strict,
             careful: self.careful,
+            max_runs: MAX_RUNS_BY_START,
         };
         ordering.sorted(self.on_reject)
     }

@@ -39,7 +39,7 @@ use crate::source::Input;
 
 /// Up to how many runs are handed out by when they started; more are handed out by their ids. The
 /// number is part of the order, so it does not depend on memory. A million runs take 50 MB.
-const MAX_RUNS_BY_START: usize = 1 << 20;
+pub(crate) const MAX_RUNS_BY_START: usize = 1 << 20;
 
 /// Reads an archive in order.
 pub(crate) struct Ordering<'a> {
@@ -51,6 +51,8 @@ pub(crate) struct Ordering<'a> {
     pub(crate) strict: bool,
     /// Whether the archive did not hold what it seemed to on a first try.
     pub(crate) careful: bool,
+    /// Up to how many runs come by when they started: [`MAX_RUNS_BY_START`].
+    pub(crate) max_runs: usize,
 }
 
 /// What is not read by pieces, and has been read.
@@ -72,7 +74,7 @@ impl Ordering<'_> {
         let mut files = self.files();
         let store = Store::new(
             hasher.clone(),
-            MAX_RUNS_BY_START,
+            self.max_runs,
             self.room(files.is_empty()),
             self.sort.temp_dir.clone(),
         );
@@ -87,7 +89,7 @@ impl Ordering<'_> {
                 &self.read,
                 &hasher,
                 care,
-                MAX_RUNS_BY_START,
+                self.max_runs,
                 self.progress,
             )?;
             if let Some(source) = found.reject {
@@ -284,4 +286,65 @@ fn inverse(order: &[u32]) -> Vec<u32> {
         position[number as usize] = at as u32;
     }
     position
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// The runs in the order they come in, each with the number of its events.
+    fn order(lines: &str, max_runs: usize, keep_memory: usize) -> String {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(lines.as_bytes()).unwrap();
+        let input = Input::File {
+            path: file.path().to_owned(),
+            size: lines.len() as u64,
+            named: true,
+        };
+        let ordering = Ordering {
+            inputs: &[input],
+            read: ReadOptions {
+                chunk: 200,
+                ..ReadOptions::default()
+            },
+            sort: SortOptions {
+                keep_memory,
+                ..SortOptions::default()
+            },
+            progress: &Arc::default(),
+            strict: false,
+            careful: false,
+            max_runs,
+        };
+        let mut sorted = ordering.sorted(Box::new(|_| Ok(()))).unwrap();
+        let mut runs: Vec<(String, usize)> = Vec::new();
+        while let Some(batch) = sorted.next_batch().unwrap() {
+            for event in batch.events() {
+                match runs.last_mut() {
+                    Some((run, count)) if *run == *event.request_id => *count += 1,
+                    _ => runs.push((event.request_id.to_string(), 1)),
+                }
+            }
+        }
+        let shown = runs.iter().map(|(run, count)| format!("{run}{count}"));
+        shown.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn runs_come_by_start_and_more_than_the_table_holds_by_id() {
+        let line = |run: &str, second: u32| {
+            format!(
+                "{{\"event_id\":\"{run}-{second}\",\"request_id\":\"{run}\",\"kind\":\"op_start\",\"timestamp\":\"2026-11-21T01:36:{second:02}Z\",\"seq\":{second}}}\n"
+            )
+        };
+        let lines: String = [("d", 1), ("a", 2), ("c", 3), ("d", 4), ("b", 5), ("a", 6)]
+            .map(|(run, second)| line(run, second))
+            .concat();
+        for keep_memory in [0, 1 << 20] {
+            assert_eq!(order(&lines, 4, keep_memory), "d2 a2 c1 b1");
+            assert_eq!(order(&lines, 3, keep_memory), "a2 b1 c1 d2");
+        }
+    }
 }

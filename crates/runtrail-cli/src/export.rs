@@ -115,7 +115,7 @@ impl Job<'_> {
             ),
         };
         let mut events = archive
-            .sorted(args.read.options(self.threads), sort)
+            .sorted(args.read.options(self.plan.readers), sort)
             .map_err(refused)?;
         if args.on_bad_line == OnBadLine::Fail && !events.report().failed.is_empty() {
             drop(display);

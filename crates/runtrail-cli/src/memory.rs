@@ -14,6 +14,9 @@ pub(crate) struct MemoryPlan {
     pub(crate) merge: usize,
     /// Rows that wait and are being encoded.
     pub(crate) lake: usize,
+    /// Threads that read: each keeps memory of its own for reuse, which a small budget has no room
+    /// for.
+    pub(crate) readers: usize,
 }
 
 impl MemoryPlan {
@@ -30,13 +33,17 @@ impl MemoryPlan {
     /// A thread that parses holds a chunk of 1 MiB as text and as events; one more waits for it.
     const PER_THREAD: usize = 4 << 20;
 
+    /// What is kept for the runs that wait, for each thread that reads.
+    const PER_READER: usize = 32 << 20;
+
     /// Shares out a budget; `None` where it is below the minimum.
     pub(crate) fn new(budget: usize, threads: usize) -> Option<Self> {
         if budget < Self::MINIMUM {
             return None;
         }
         let parsing = Self::PER_THREAD * (threads + 1);
-        let sort = (budget / 8 * 5).saturating_sub(parsing).max(budget / 4);
+        // What sorting held is not all given back before rows are encoded.
+        let sort = (budget / 2).saturating_sub(parsing).max(budget / 4);
         let lake = (budget / 5 * 3).max(Self::LAKE_MINIMUM);
         let merge = budget / 16;
         let keep = budget - lake - merge - Self::RESERVE;
@@ -45,6 +52,7 @@ impl MemoryPlan {
             keep,
             merge,
             lake,
+            readers: threads.min((keep / Self::PER_READER).max(1)),
         })
     }
 }
@@ -58,7 +66,7 @@ mod tests {
     fn a_gigabyte_with_two_threads() {
         let plan = MemoryPlan::new(1 << 30, 2).unwrap();
         let mib = [plan.sort, plan.keep, plan.merge, plan.lake].map(|bytes| bytes >> 20);
-        assert_eq!(mib, [628, 313, 64, 614]);
+        assert_eq!(mib, [500, 313, 64, 614]);
     }
 
     #[test]

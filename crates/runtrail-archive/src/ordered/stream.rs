@@ -23,8 +23,11 @@ use crate::pool::InOrder;
 use crate::read::{Progress, ReadReport, reject_of};
 use crate::sort::compacted;
 
-/// How many units stay in memory whole: most runs are handed out before they would be copied.
+/// How many units stay in memory whole, at most: most runs are handed out before they would be
+/// copied.
 const RECENT_UNITS: usize = 8;
+/// What a unit takes in memory, about: a chunk as text and as events.
+const UNIT_BYTES: usize = 2 << 20;
 
 type Units = InOrder<ReadUnit, std::io::Result<Content>>;
 
@@ -120,6 +123,7 @@ pub(crate) struct Stream<'a> {
     ready: BinaryHeap<Ready>,
     /// The runs that the latest units hold events of.
     recent: VecDeque<Vec<u32>>,
+    recent_units: usize,
     held: usize,
     limit: usize,
     ended: bool,
@@ -157,6 +161,7 @@ impl<'a> Stream<'a> {
             open: HashMap::default(),
             ready: BinaryHeap::new(),
             recent: VecDeque::new(),
+            recent_units: RECENT_UNITS.min(limit / (8 * UNIT_BYTES)),
             held: 0,
             limit,
             ended: false,
@@ -238,7 +243,7 @@ impl<'a> Stream<'a> {
             self.turn += 1;
         }
         self.recent.push_back(touched);
-        if self.recent.len() > RECENT_UNITS
+        if self.recent.len() > self.recent_units
             && let Some(touched) = self.recent.pop_front()
         {
             self.let_go_of_the_unit(touched);
