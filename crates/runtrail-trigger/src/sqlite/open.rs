@@ -38,7 +38,10 @@ pub(super) fn open(
     }
     let prepared = Connection::open_with_flags(path, flags).and_then(|connection| {
         connection.busy_timeout(settings.busy_timeout)?;
-        let found = Found::of(&connection)?;
+        // In one snapshot: another that makes the store meanwhile is seen wholly or not at all.
+        let snapshot = connection.unchecked_transaction()?;
+        let found = Found::of(&snapshot)?;
+        snapshot.finish()?;
         Ok((connection, found))
     });
     let (mut connection, found) = prepared.map_err(|error| failed(&doing, error))?;
