@@ -7,6 +7,11 @@
 //!
 //! Events name each other (`parent_id`, `opener_id`), so that pairs and parents do not depend on
 //! the order in which spans of one moment come.
+//!
+//! Three things do not come back as they were, because spans do not hold them: of an op that yielded
+//! more than 128 items the first and the last 64 (its end still tells how many they were); the values
+//! of items but for the last, and what was not sent or was cut; and an op that ran on a generator's item
+//! inside another group than the generator is in the generator's group, as everything below it is.
 
 mod attrs;
 mod write;
@@ -16,7 +21,7 @@ use runtrail_core::json::RawJson;
 use runtrail_core::link::{LINK_KEY, Link};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
-use runtrail_otlp_wire::model::{self, Event, Span, Value};
+use runtrail_otlp_wire::model::{Event, Span, Value};
 
 use attrs::Attrs;
 use write::Object;
@@ -60,7 +65,13 @@ impl Events {
             end_seq: u64::MAX,
             ..Origin::of(span, attrs, None)
         };
-        for (count, payload) in span.links.iter().filter_map(link_note).enumerate() {
+        let links = span.links.iter().map(Attrs::of_link);
+        // What started the run and is no run has no span to link to: it is an event.
+        let others = span.events.iter();
+        let others = others.filter(|event| event.name == LINK_KEY);
+        let links = links.chain(others.map(Attrs::of_event));
+        let notes = links.filter_map(|said| link_note(&said));
+        for (count, payload) in notes.enumerate() {
             self.push(
                 &origin,
                 EventKind::Annotation,
@@ -226,9 +237,8 @@ impl Events {
     }
 }
 
-/// The note that a link to what triggered the run was made of; `None` for any other link.
-fn link_note(link: &model::Link<'_>) -> Option<Object> {
-    let said = Attrs::of_link(link);
+/// The note that a link to what triggered the run was made of; `None` for any other.
+fn link_note(said: &Attrs<'_>) -> Option<Object> {
     if said.text("runtrail.link") != Some("trigger") {
         return None;
     }
@@ -237,6 +247,7 @@ fn link_note(link: &model::Link<'_>) -> Option<Object> {
         ("source", "runtrail.link.source"),
         ("from_event_id", "runtrail.link.event_id"),
         ("from_request_id", "runtrail.link.run_id"),
+        ("from_id", "runtrail.link.from_id"),
         ("trigger_run_id", "runtrail.link.trigger_run_id"),
         ("trigger_id", "runtrail.link.trigger_id"),
         ("condition_id", "runtrail.link.condition_id"),

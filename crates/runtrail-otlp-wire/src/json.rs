@@ -24,6 +24,11 @@ pub fn read_request(text: &str) -> Result<Request<'_>, WireError> {
     serde_json::from_str(text).map_err(|error| WireError::Json(error.to_string()))
 }
 
+/// Reads a span.
+pub fn read_span(text: &str) -> Result<Span<'_>, WireError> {
+    serde_json::from_str(text).map_err(|error| WireError::Json(error.to_string()))
+}
+
 /// Reads a field that may be `null`, which is its default.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     deserializer: D,

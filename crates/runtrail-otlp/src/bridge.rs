@@ -31,7 +31,7 @@ use crate::report::OtlpReport;
 pub struct SdkBridge<E> {
     exporter: E,
     mapper: Mapper,
-    runtime: tokio::runtime::Runtime,
+    runtime: OwnRuntime,
     scope: InstrumentationScope,
     report: OtlpReport,
 }
@@ -65,12 +65,7 @@ impl<E: opentelemetry_sdk::trace::SpanExporter + std::fmt::Debug> SdkBridge<E> {
         Ok(Self {
             exporter,
             mapper: Mapper::new(mapping),
-            // A worker drives sockets and timers, so that this thread can wait without being inside the
-            // runtime: exporters with a blocking client refuse to work in there.
-            runtime: tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()?,
+            runtime: OwnRuntime::new()?,
             scope: scope.build(),
             report: OtlpReport::default(),
         })
@@ -90,7 +85,7 @@ impl<E: opentelemetry_sdk::trace::SpanExporter + std::fmt::Debug> SdkBridge<E> {
     fn hand_over(&mut self, spans: Vec<SpanData>) -> Result<(), ExportError> {
         let count = spans.len() as u64;
         let result = {
-            let _inside = self.runtime.enter();
+            let _inside = self.runtime.0.enter();
             futures_executor::block_on(self.exporter.export(spans))
         };
         self.report.update(|counts| {
@@ -134,19 +129,43 @@ impl<E: opentelemetry_sdk::trace::SpanExporter + std::fmt::Debug> SpanExporter f
     }
 
     fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
-        let _inside = self.runtime.enter();
+        let _inside = self.runtime.0.enter();
         self.exporter.force_flush().map_err(|error| {
             ExportError::permanent("the span exporter cannot flush").with_source(error)
         })
     }
 
     fn close(self: Box<Self>, deadline: Instant) -> Result<(), ExportError> {
-        let _inside = self.runtime.enter();
+        let _inside = self.runtime.0.enter();
         let left = deadline.saturating_duration_since(Instant::now());
         let result = self.exporter.shutdown_with_timeout(left);
         result.map_err(|error| {
             ExportError::permanent("the span exporter cannot shut down").with_source(error)
         })
+    }
+}
+
+/// A worker that drives sockets and timers, so that the exporting thread can wait without being
+/// inside the runtime: exporters with a blocking client refuse to work in there.
+#[derive(Debug)]
+struct OwnRuntime(tokio::runtime::Handle, Option<tokio::runtime::Runtime>);
+
+impl OwnRuntime {
+    fn new() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        Ok(Self(runtime.handle().clone(), Some(runtime)))
+    }
+}
+
+impl Drop for OwnRuntime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.1.take() {
+            // A runtime that waits for its worker panics where a task of another one drops it.
+            runtime.shutdown_background();
+        }
     }
 }
 

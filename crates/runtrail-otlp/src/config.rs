@@ -21,6 +21,8 @@ use crate::variables::Variables;
 pub enum Protocol {
     /// Protobuf over HTTP.
     HttpProtobuf,
+    /// JSON over HTTP: larger and slower, for receivers and eyes that read nothing else.
+    HttpJson,
     /// Protobuf over gRPC; needs the feature `grpc`.
     Grpc,
 }
@@ -108,9 +110,12 @@ fn protocol(code: &InCode, vars: &Variables) -> Result<Protocol, String> {
         Some(protocol) => protocol,
         None => match signal_or_general(vars, "PROTOCOL") {
             None | Some((_, "http/protobuf")) => Protocol::HttpProtobuf,
+            Some((_, "http/json")) => Protocol::HttpJson,
             Some((_, "grpc")) => Protocol::Grpc,
             Some((name, _)) => {
-                return Err(format!("{name} is neither `http/protobuf` nor `grpc`"));
+                return Err(format!(
+                    "{name} is none of `http/protobuf`, `http/json`, `grpc`"
+                ));
             }
         },
     };

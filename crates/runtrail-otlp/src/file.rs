@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use runtrail_core::export::{ExportError, SpanBatch, SpanExporter, Spans};
-use runtrail_otlp_wire::json;
 
 use whole::WholeFile;
 
@@ -15,7 +14,7 @@ use crate::around::Around;
 use crate::collected::{UNNAMED_SERVICE, into_exporter};
 use crate::map::{MapSettings, Mapper};
 use crate::report::OtlpReport;
-use crate::send::{CollectLimits, Collector, Piece};
+use crate::send::{CollectLimits, Collector, Form, Frame, Piece};
 
 /// Writes spans to a file as OTLP/JSON: one request object a line, no network used.
 ///
@@ -37,12 +36,12 @@ pub struct OtlpLines {
 #[derive(Debug)]
 struct State {
     collector: Collector,
-    around: Around,
+    frame: Frame,
     out: BufWriter<WholeFile>,
     failed: bool,
 }
 
-/// Bytes of spans, as protobuf, of a line: what a receiver takes in one request.
+/// Bytes of the spans of a line: what a receiver takes in one request.
 const LINE: CollectLimits = CollectLimits {
     bytes: 3_500_000,
     spans: 8_192,
@@ -97,8 +96,11 @@ impl OtlpLines {
         let state = match self.state.take() {
             Some(state) => state,
             None => State {
-                collector: Collector::new(Mapper::new(self.settings.clone()), LINE),
-                around: Around::new(self.service_name.clone(), self.resource.clone()),
+                collector: Collector::new(Mapper::new(self.settings.clone()), LINE, Form::Json),
+                frame: Frame::new(
+                    Form::Json,
+                    &Around::new(self.service_name.clone(), self.resource.clone()),
+                ),
                 out: BufWriter::new(
                     WholeFile::begin(&self.path).map_err(|e| failed(&self.path, e))?,
                 ),
@@ -138,11 +140,8 @@ impl OtlpLines {
 }
 
 fn write_line(state: &mut State, piece: &Piece) -> std::io::Result<()> {
-    let spans = piece
-        .read(0..piece.spans())
-        .map_err(std::io::Error::other)?;
-    let line = json::request(&state.around.request(spans));
-    state.out.write_all(line.as_bytes())?;
+    let line = state.frame.request(piece.slice(0..piece.spans()));
+    line.iter().try_for_each(|part| state.out.write_all(part))?;
     state.out.write_all(b"\n")
 }
 

@@ -1,6 +1,6 @@
 //! Runtrail runs as OpenTelemetry spans, in any backend that takes OTLP.
 //!
-//! - [`Otlp`] sends spans: over HTTP as protobuf, or over gRPC with the feature `grpc`.
+//! - [`Otlp`] sends spans: over HTTP as protobuf or JSON, or over gRPC with the feature `grpc`.
 //! - [`OtlpLines`] writes them to a file as OTLP/JSON Lines, with no network at all.
 //! - `SdkBridge` (feature `sdk`) hands them to a span exporter of `opentelemetry_sdk`.
 //! - [`map`] is the mapping alone, [`names`] every name that it writes.
@@ -53,6 +53,10 @@
 //!
 //! Ids follow from the namespace, the run's id, and what the span is: sending a run again
 //! changes nothing in a store that is keyed by ids.
+//!
+//! What started a run is a link of its root: to the span that a `traceparent` names, and to the root of
+//! each run that triggered it. A trigger that is no run, such as the clock, has no span to link to
+//! and is an event of the root.
 //!
 //! What ops were given and gave back is not sent unless asked for ([`Content`](map::Content)).
 //!

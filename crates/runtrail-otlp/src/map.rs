@@ -4,6 +4,7 @@ mod attrs;
 mod content;
 mod group;
 mod kind;
+mod link;
 mod llm;
 mod note;
 mod op;
@@ -15,9 +16,8 @@ mod status;
 mod time;
 mod trace;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
+use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use runtrail_core::id::{SpanIds, TraceId};
 use runtrail_core::span::{Parent, RunSummary, SpanName, SpanRecord};
 use runtrail_core::text::Text;
@@ -124,7 +124,7 @@ impl Mapper {
     /// Maps a run that ended: hands out its root, then a span for each call that belongs to no op.
     pub fn run(&mut self, summary: &RunSummary, mut out: impl FnMut(Span<'_>)) {
         self.enter(&summary.request_id, None);
-        let state = self.runs.remove(&summary.request_id);
+        let state = self.runs.remove(summary.request_id.as_str());
         let (parent, name) = state.map_or_else(Default::default, |s| (s.parent, s.name));
         let place = self.place(&summary.request_id, parent);
         out(run::map(&place, summary, parent, &name));
@@ -143,12 +143,13 @@ impl Mapper {
             runs,
         } = self;
         let has_room = runs.len() < settings.limits.open_runs;
-        let state = match runs.entry(request_id.detached()) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) if has_room => {
-                new.insert(RunState::new(settings, request_id, parents.of(request_id)))
+        let state = match runs.entry_ref(request_id.as_str()) {
+            EntryRef::Occupied(known) => known.into_mut(),
+            EntryRef::Vacant(new) if has_room => {
+                let state = RunState::new(settings, request_id, parents.of(request_id));
+                new.insert_with_key(request_id.detached(), state)
             }
-            Entry::Vacant(_) => {
+            EntryRef::Vacant(_) => {
                 let state = RunState::new(settings, request_id, parents.of(request_id));
                 return state.place(settings);
             }

@@ -102,15 +102,17 @@ pub mod runtrail {
     pub const ANOMALIES: &str = "runtrail.anomalies";
     /// Bytes of content that were left out before the mapping.
     pub const CONTENT_DROPPED: &str = "runtrail.content_dropped";
-    /// What a link means.
+    /// What a link means; also the event of a trigger that is no run, whose names are those of links.
     pub const LINK: &str = "runtrail.link";
-    /// What satisfied a trigger's condition, on a link to the run it came from; see
+    /// What satisfied a trigger's condition; see
     /// [`Source::kind`](runtrail_core::link::Source::kind).
     pub const LINK_SOURCE: &str = "runtrail.link.source";
-    /// The id of that run.
+    /// The run that it was or came from.
     pub const LINK_RUN_ID: &str = "runtrail.link.run_id";
     /// The event that satisfied it.
     pub const LINK_EVENT_ID: &str = "runtrail.link.event_id";
+    /// The id of what satisfied it where that is neither a run nor an event.
+    pub const LINK_FROM_ID: &str = "runtrail.link.from_id";
     /// The firing of the trigger.
     pub const LINK_TRIGGER_RUN_ID: &str = "runtrail.link.trigger_run_id";
     /// The trigger.

@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use runtrail_core::export::{ExportError, SpanBatch, SpanExporter, Spans};
 use runtrail_otlp_wire::model::Request;
-use runtrail_otlp_wire::protobuf::Envelope;
 
 pub use builder::OtlpBuilder;
 use wait::Wait;
@@ -18,7 +17,8 @@ use crate::collected::into_exporter;
 use crate::config::ConfigError;
 use crate::report::OtlpReport;
 use crate::send::{
-    Collector, DeadLetters, Delivery, HARDER_CUTS, Outcome, Pace, Piece, SendSettings, Step,
+    Collector, DeadLetters, Delivery, Form, Frame, HARDER_CUTS, Outcome, Pace, Piece, SendSettings,
+    Step,
 };
 use crate::transport::Transport;
 
@@ -43,7 +43,8 @@ pub struct Otlp {
 struct Sender {
     collector: Collector,
     around: Around,
-    envelope: Envelope,
+    form: Form,
+    frame: Frame,
     transport: Box<dyn Transport>,
     settings: SendSettings,
     pace: Pace,
@@ -95,7 +96,7 @@ impl Otlp {
             self.report.update(|counts| counts.disabled += spans);
             return Ok(());
         };
-        let mut piece = Piece::default();
+        let mut piece = Piece::new(sender.form);
         for span in request.spans() {
             piece.push(span);
         }
@@ -125,7 +126,11 @@ impl SpanExporter for Otlp {
             sender.collector.run(run, now, &mut full);
         }
         sender.collector.overdue(now, &mut full);
-        sender.deliver_all(&full, None)
+        let delivered = sender.deliver_all(&full, None);
+        if let Some(piece) = full.pop() {
+            sender.collector.give_back(piece);
+        }
+        delivered
     }
 
     /// Sends everything that was exported, also of runs that go on.
@@ -228,7 +233,7 @@ impl Sender {
 
     fn attempt(&mut self, spans: &[u8], timeout: std::time::Duration) -> crate::send::Answer {
         self.report.update(|counts| counts.requests += 1);
-        self.transport.send(self.envelope.request(spans), timeout)
+        self.transport.send(&self.frame.request(spans), timeout)
     }
 
     fn note(&self, outcome: Outcome) {

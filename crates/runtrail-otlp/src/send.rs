@@ -5,6 +5,7 @@ mod answer;
 mod collect;
 #[cfg(feature = "http")]
 mod delivery;
+mod form;
 #[cfg(feature = "http")]
 mod letters;
 #[cfg(feature = "http")]
@@ -22,6 +23,9 @@ pub(crate) use collect::HARDER_CUTS;
 pub(crate) use collect::{CollectLimits, Collector};
 #[cfg(feature = "http")]
 pub(crate) use delivery::{Delivery, Outcome, Step};
+#[cfg(feature = "http")]
+pub(crate) use form::Parts;
+pub(crate) use form::{Form, Frame};
 #[cfg(feature = "http")]
 pub use letters::{DeadLetters, Relayed, relay_lines};
 #[cfg(feature = "http")]

@@ -10,10 +10,10 @@ pub(crate) use http::Http;
 
 use std::time::Duration;
 
-use crate::send::Answer;
+use crate::send::{Answer, Parts};
 
 /// Sends a request and reads the answer; whatever goes wrong is an answer too.
 pub(crate) trait Transport: Send {
-    /// Sends an encoded `ExportTraceServiceRequest`; takes at most as long as it is given.
-    fn send(&mut self, request: Vec<u8>, timeout: Duration) -> Answer;
+    /// Sends an encoded `ExportTraceServiceRequest` of the protocol's form; takes at most as long as it is given.
+    fn send(&mut self, request: &Parts<'_>, timeout: Duration) -> Answer;
 }

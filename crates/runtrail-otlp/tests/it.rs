@@ -10,6 +10,7 @@ mod it {
     #[cfg(feature = "grpc")]
     mod grpc;
     mod hosts;
+    mod json;
     mod letters;
     mod roundtrip;
     mod rows;

@@ -8,6 +8,7 @@
 //! - [`run`]: a run's events made by hand, one call each.
 //! - [`fold`] and [`tree`]: the spans of a stream, and a run's spans as indented text.
 //! - [`capture`]: exporters that keep what they are handed.
+//! - `host` (feature `host`): the runtimes that a pipeline may live in, and the ways in which it ends.
 //! - `otlp` (feature `otlp`): a receiver of spans with scripted answers.
 //! - [`time`]: a timer whose waits are over at once.
 //! - [`trouble`]: exporters and processors that hang, fail and panic on demand.
@@ -35,6 +36,8 @@ pub mod conformance;
 
 pub mod fold;
 pub mod golden;
+#[cfg(feature = "host")]
+pub mod host;
 #[cfg(feature = "otlp")]
 pub mod otlp;
 pub mod run;

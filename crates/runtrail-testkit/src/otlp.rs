@@ -54,7 +54,7 @@ struct Desk {
 }
 
 impl Receiver {
-    /// Starts a receiver of protobuf over HTTP, plain or under gzip or Zstandard.
+    /// Starts a receiver of protobuf and of JSON over HTTP, plain or under gzip or Zstandard.
     ///
     /// The script is asked about every request that can be decoded, in the order in which they come.
     ///

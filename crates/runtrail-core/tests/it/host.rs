@@ -1,84 +1,18 @@
 //! The host is safe: on every runtime, however the pipeline ends, whatever an exporter does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use runtrail_core::event::Ctx;
 use runtrail_core::pipeline::{Pipeline, Settings};
 use runtrail_testkit::capture::Capture;
+use runtrail_testkit::host::{End, Host};
 use runtrail_testkit::trouble::{Gate, Trouble, Troubled};
-use tokio::runtime::{Builder, Runtime};
 
 const LIMIT: Duration = Duration::from_millis(60);
 /// What a shutdown may take beyond its limit; more than the 50 ms of the contract, since the
 /// machine that runs this may be busy with other tests.
 const GRACE: Duration = Duration::from_secs(1);
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Host {
-    None,
-    CurrentThread,
-    MultiThread(usize),
-}
-
-impl Host {
-    const ALL: [Self; 4] = [
-        Self::None,
-        Self::CurrentThread,
-        Self::MultiThread(1),
-        Self::MultiThread(4),
-    ];
-
-    fn runtime(self) -> Option<Runtime> {
-        let runtime = match self {
-            Self::None => return None,
-            Self::CurrentThread => Builder::new_current_thread().build(),
-            Self::MultiThread(threads) => {
-                Builder::new_multi_thread().worker_threads(threads).build()
-            }
-        };
-        Some(runtime.unwrap())
-    }
-
-    fn run(self, action: impl FnOnce() + Send + 'static) {
-        match self.runtime() {
-            None => action(),
-            Some(runtime) => runtime.block_on(async { action() }),
-        }
-    }
-
-    /// Runs it inside of a task; without a runtime, on a thread.
-    fn spawn(self, action: impl FnOnce() + Send + 'static) {
-        match self.runtime() {
-            None => std::thread::spawn(action).join().unwrap(),
-            Some(runtime) => runtime.block_on(async {
-                tokio::spawn(async { action() }).await.unwrap();
-            }),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-enum End {
-    Flush,
-    Shutdown,
-    Drop,
-    ShutdownTwice,
-    ShutdownInTask,
-    PanicWithGuard,
-}
-
-impl End {
-    const ALL: [Self; 6] = [
-        Self::Flush,
-        Self::Shutdown,
-        Self::Drop,
-        Self::ShutdownTwice,
-        Self::ShutdownInTask,
-        Self::PanicWithGuard,
-    ];
-}
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Health {
@@ -111,72 +45,17 @@ impl Health {
     }
 }
 
-fn emit(trail: &Pipeline) {
-    let run = trail.run("r1");
-    let _group = run.group("g");
-    run.op("op", &Ctx::default(), || "in").end_ok(|| "out");
-}
-
 fn check(host: Host, end: End, health: Health) {
     let gate = Gate::default();
     if health == Health::Stuck {
         gate.shut();
     }
-    let trail = health.start(&gate);
-    emit(&trail);
-    let bounded = move |what: &dyn Fn()| {
-        let start = Instant::now();
-        what();
-        let took = start.elapsed();
-        assert!(
-            took <= LIMIT + GRACE,
-            "{host:?} {end:?} {health:?}: {took:?}"
-        );
-    };
-    match end {
-        End::Flush => host.run(move || {
-            bounded(&|| {
-                let report = trail.flush(LIMIT);
-                assert_eq!(report.is_complete(), health == Health::Healthy);
-            });
-        }),
-        End::Shutdown => host.run(move || {
-            bounded(&|| {
-                let report = trail.shutdown(LIMIT);
-                assert_eq!(report.stats.imbalance(), 0);
-                assert_eq!(report.is_complete(), health == Health::Healthy);
-            });
-        }),
-        End::Drop => host.run(move || {
-            let trail = std::cell::RefCell::new(Some(trail));
-            bounded(&|| drop(trail.take()));
-        }),
-        End::ShutdownTwice => host.run(move || {
-            bounded(&|| {
-                let first = trail.shutdown(LIMIT);
-                let second = trail.shutdown(LIMIT);
-                assert_eq!(first.outcomes, second.outcomes);
-            });
-        }),
-        End::ShutdownInTask => host.spawn(move || {
-            bounded(&|| drop(trail.shutdown(LIMIT)));
-        }),
-        End::PanicWithGuard => {
-            let trail = Arc::new(trail);
-            let inside = Arc::clone(&trail);
-            host.run(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| {
-                    let run = inside.run("r2");
-                    let _group = run.group("g");
-                    let _op = run.op("op", &Ctx::default(), || ());
-                    panic!("the host's own panic");
-                }));
-                assert!(result.is_err());
-                bounded(&|| drop(inside.shutdown(LIMIT)));
-            });
-        }
-    }
+    let took = end.of(health.start(&gate), host, LIMIT, health == Health::Healthy);
     gate.open();
+    assert!(
+        took <= LIMIT + GRACE,
+        "{host:?} {end:?} {health:?}: {took:?}"
+    );
 }
 
 fn check_all(host: Host) {

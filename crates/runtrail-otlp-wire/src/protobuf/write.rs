@@ -36,18 +36,22 @@ impl Envelope {
 
     /// Puts a request together of spans that were written as fields.
     pub fn request(&self, span_fields: &[u8]) -> Vec<u8> {
-        let scope_spans = self.scope.len() + span_fields.len() + self.schema.len();
+        let (head, tail) = self.around(span_fields.len());
+        [&head, span_fields, tail].concat()
+    }
+
+    /// Returns what comes before and after spans that were written as so many bytes of fields.
+    pub fn around(&self, span_bytes: usize) -> (Vec<u8>, &[u8]) {
+        let scope_spans = self.scope.len() + span_bytes + self.schema.len();
         let resource_spans = self.resource.len() + 1 + varint_len(scope_spans as u64) + scope_spans;
-        let mut out = Vec::with_capacity(resource_spans + 6);
-        tag(&mut out, 1, BYTES);
-        varint(&mut out, resource_spans as u64);
-        out.extend_from_slice(&self.resource);
-        tag(&mut out, 2, BYTES);
-        varint(&mut out, scope_spans as u64);
-        out.extend_from_slice(&self.scope);
-        out.extend_from_slice(span_fields);
-        out.extend_from_slice(&self.schema);
-        out
+        let mut head = Vec::with_capacity(self.overhead());
+        tag(&mut head, 1, BYTES);
+        varint(&mut head, resource_spans as u64);
+        head.extend_from_slice(&self.resource);
+        tag(&mut head, 2, BYTES);
+        varint(&mut head, scope_spans as u64);
+        head.extend_from_slice(&self.scope);
+        (head, &self.schema)
     }
 }
 
@@ -105,7 +109,83 @@ fn link(link: &Link<'_>, out: &mut Vec<u8>) {
 
 fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[Attr<'_>]) {
     for attr in attributes {
-        message(out, field, |out| attribute(attr, out));
+        if !short_attribute(out, field, attr) {
+            message(out, field, |out| attribute(attr, out));
+        }
+    }
+}
+
+/// Writes an attribute whose messages are all shorter than 128 bytes, as nearly all are: their
+/// lengths are known beforehand, and a byte each. Writes nothing and says so if it is not one.
+#[inline]
+fn short_attribute(out: &mut Vec<u8>, field: u32, attr: &Attr<'_>) -> bool {
+    let key = attr.key.as_bytes();
+    let Some(value) = ShortValue::of(&attr.value) else {
+        return false;
+    };
+    let length = 2 + key.len() + value.head_len + value.tail.len();
+    if key.is_empty() || length >= 0x80 {
+        return false;
+    }
+    out.extend_from_slice(&[
+        (field << 3 | BYTES) as u8,
+        length as u8,
+        (1 << 3 | BYTES) as u8,
+        key.len() as u8,
+    ]);
+    out.extend_from_slice(key);
+    out.extend_from_slice(&value.head[..value.head_len]);
+    out.extend_from_slice(value.tail);
+    true
+}
+
+/// A value as the second field of an attribute: what can be told before it is copied, and the rest.
+struct ShortValue<'v> {
+    /// Tag and length of the value, then its own tag and length or number; the longest number has
+    /// ten bytes.
+    head: [u8; 13],
+    head_len: usize,
+    tail: &'v [u8],
+}
+
+impl<'v> ShortValue<'v> {
+    #[inline]
+    fn of(value: &'v Value<'_>) -> Option<Self> {
+        let mut head = [0; 13];
+        head[0] = (2 << 3 | BYTES) as u8;
+        let (head_len, tail): (usize, &[u8]) = match value {
+            Value::Str(text) if text.len() < 0x7e => {
+                head[2..4].copy_from_slice(&[(1 << 3 | BYTES) as u8, text.len() as u8]);
+                (4, text.as_bytes())
+            }
+            Value::Bool(value) => {
+                head[2..4].copy_from_slice(&[(2 << 3 | VARINT) as u8, u8::from(*value)]);
+                (4, &[])
+            }
+            Value::Int(number) => {
+                head[2] = (3 << 3 | VARINT) as u8;
+                let (mut at, mut rest) = (3, *number as u64);
+                while rest >= 0x80 {
+                    head[at] = rest as u8 | 0x80;
+                    rest >>= 7;
+                    at += 1;
+                }
+                head[at] = rest as u8;
+                (at + 1, &[])
+            }
+            Value::Double(number) => {
+                head[2] = (4 << 3 | FIXED64) as u8;
+                head[3..11].copy_from_slice(&number.to_le_bytes());
+                (11, &[])
+            }
+            _ => return None,
+        };
+        head[1] = (head_len - 2 + tail.len()) as u8;
+        Some(Self {
+            head,
+            head_len,
+            tail,
+        })
     }
 }
 

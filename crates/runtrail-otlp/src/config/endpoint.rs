@@ -56,10 +56,10 @@ impl Endpoint {
         }
         let path = match protocol {
             Protocol::Grpc => "/".to_owned(),
-            Protocol::HttpProtobuf if whole => uri.path().to_owned(),
-            Protocol::HttpProtobuf => format!("{}/v1/traces", uri.path().trim_end_matches('/')),
+            _ if whole => uri.path().to_owned(),
+            _ => format!("{}/v1/traces", uri.path().trim_end_matches('/')),
         };
-        let query = uri.query().filter(|_| protocol == Protocol::HttpProtobuf);
+        let query = uri.query().filter(|_| protocol != Protocol::Grpc);
         let path_and_query = match query {
             Some(query) => format!("{path}?{query}"),
             None => path.clone(),
@@ -93,7 +93,7 @@ impl Endpoint {
 
 /// gRPC endpoints are often written without a scheme.
 fn with_scheme(text: &str, protocol: Protocol, insecure: bool) -> String {
-    if protocol == Protocol::HttpProtobuf || text.contains("://") {
+    if protocol != Protocol::Grpc || text.contains("://") {
         return text.to_owned();
     }
     let scheme = if insecure { "http" } else { "https" };

@@ -79,7 +79,7 @@ fn everything_that_is_wrong_is_said_at_once_and_no_secret_is() {
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "soon"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "secret"),
         ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nowhere/ca.pem"),
-        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/xml"),
     ];
     let error = Config::resolve(InCode::default(), &vars(&bad)).unwrap_err();
     assert_eq!(error.problems().len(), 6, "{error}");

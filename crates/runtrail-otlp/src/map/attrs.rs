@@ -6,6 +6,9 @@ use runtrail_otlp_wire::model::{Attr, Value};
 
 use super::MapLimits;
 
+/// The attributes that there is room for at first.
+const ROOM: usize = 18;
+
 /// The attributes of a span in the making.
 #[derive(Debug)]
 pub(super) struct Attrs<'a> {
@@ -19,7 +22,8 @@ pub(super) struct Attrs<'a> {
 impl<'a> Attrs<'a> {
     pub(super) fn new(limits: MapLimits) -> Self {
         Self {
-            list: Vec::with_capacity(24),
+            // What most spans hold, and no more than allocators hand out quickly.
+            list: Vec::with_capacity(ROOM),
             limits,
             own: 0,
             dropped: 0,
@@ -27,6 +31,7 @@ impl<'a> Attrs<'a> {
     }
 
     /// Adds one of Runtrail's, whose key is not there yet; these come before the user's.
+    #[inline]
     pub(super) fn push(&mut self, key: &'static str, value: impl Into<Value<'a>>) {
         let value = fit(value.into(), self.limits.value_bytes);
         self.list.push(Attr {
@@ -69,9 +74,10 @@ impl<'a> Attrs<'a> {
 }
 
 /// Cuts a text value to a number of bytes.
+#[inline]
 pub(super) fn fit(value: Value<'_>, max: usize) -> Value<'_> {
     match value {
-        Value::Str(text) => Value::Str(cut(text, max)),
+        Value::Str(text) if text.len() > max => Value::Str(cut(text, max)),
         other => other,
     }
 }

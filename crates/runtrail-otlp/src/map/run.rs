@@ -3,17 +3,15 @@
 use std::borrow::Cow;
 
 use runtrail_core::event::Status;
-use runtrail_core::id::{SpanIds, TraceId};
 use runtrail_core::json::RawJson;
-use runtrail_core::link::Link as Trigger;
 use runtrail_core::span::{RunSummary, SpanName, SpanRecord};
 use runtrail_core::text::Text;
-use runtrail_otlp_wire::model::{Attr, Link, Span, kind};
+use runtrail_otlp_wire::model::{Span, kind};
 
 use super::attrs::Attrs;
 use super::kind::Kind;
-use super::{Place, TraceContext, llm, note, overlay, status, time};
-use crate::names::{self, gen_ai, link, openinference, otel, runtrail, span_type};
+use super::{Place, TraceContext, link, llm, note, overlay, status, time};
+use crate::names::{self, gen_ai, openinference, otel, runtrail, span_type};
 
 /// The first part of the dotted names of a run's ops, as far as they agree.
 #[derive(Debug, Default)]
@@ -71,7 +69,8 @@ pub(super) fn map<'a>(
     overlay::root(settings, name.get(), &mut attrs);
     note::set_metadata(run.metadata.as_deref(), &mut attrs);
     let (attributes, dropped_attributes_count) = attrs.finish();
-    let (links, dropped_links_count) = links(place, run, metadata, parent);
+    let (links, dropped_links_count) = link::links(place, run, metadata, parent);
+    let (events, dropped_events_count) = link::events(place, run);
     let start_nanos = time::nanos(run.started_at);
     let failed = match run.errors {
         1 => "1 op failed",
@@ -90,6 +89,8 @@ pub(super) fn map<'a>(
         end_nanos: time::nanos(run.ended_at).max(start_nanos),
         attributes,
         dropped_attributes_count,
+        events,
+        dropped_events_count,
         links,
         dropped_links_count,
         status: status::of(run.status, failed, &settings.limits),
@@ -113,55 +114,4 @@ fn describe_counts(run: &RunSummary, attrs: &mut Attrs<'_>) {
             attrs.set(format!("{}.{kind}", runtrail::ANOMALIES), count.into());
         }
     }
-}
-
-/// Links to the span that the run was started in, and to the runs that triggered it; also how many
-/// had no room.
-fn links<'a>(
-    place: &Place<'_>,
-    run: &'a RunSummary,
-    metadata: Option<RawJson<'_>>,
-    parent: Option<TraceContext>,
-) -> (Vec<Link<'a>>, u32) {
-    let started_in = metadata
-        .and_then(|notes| notes.get(names::note::TRACEPARENT)?.as_str())
-        .and_then(|text| TraceContext::parse(&text).ok())
-        .filter(|context| Some(*context) != parent)
-        .map(|context| Link {
-            trace_id: context.trace_id,
-            span_id: context.span_id,
-            attributes: vec![Attr::new(runtrail::LINK, link::TRACEPARENT)],
-            ..Link::default()
-        });
-    let triggers = run.links.iter();
-    let triggers = triggers.filter_map(|trigger| trigger_link(place, trigger));
-    let mut all = started_in.into_iter().chain(triggers);
-    let links = all.by_ref().take(place.settings.limits.links).collect();
-    (links, u32::try_from(all.count()).unwrap_or(u32::MAX))
-}
-
-/// A link to the root of the run that satisfied a condition, or whose event did; there is no span to
-/// link to where nothing of a run did.
-fn trigger_link<'a>(place: &Place<'_>, trigger: &'a Trigger) -> Option<Link<'a>> {
-    let from = trigger.source.request_id()?;
-    let settings = place.settings;
-    let text = |id: &'a Option<Text>| id.as_ref().map(Text::as_str);
-    let mut attrs = Attrs::new(settings.limits);
-    attrs.push(runtrail::LINK, link::TRIGGER);
-    attrs.push(runtrail::LINK_SOURCE, trigger.source.kind());
-    attrs.push(runtrail::LINK_RUN_ID, from.as_str());
-    let event = trigger.source.event_id().map(Text::as_str);
-    attrs.push_some(runtrail::LINK_EVENT_ID, event);
-    attrs.push_some(runtrail::LINK_TRIGGER_RUN_ID, text(&trigger.trigger_run_id));
-    attrs.push_some(runtrail::LINK_TRIGGER_ID, text(&trigger.trigger_id));
-    attrs.push_some(runtrail::LINK_CONDITION_ID, text(&trigger.condition_id));
-    attrs.push(runtrail::LINK_AT, trigger.at.to_string());
-    let (attributes, dropped_attributes_count) = attrs.finish();
-    Some(Link {
-        trace_id: TraceId::of_run(&settings.namespace, from).to_bytes(),
-        span_id: SpanIds::of_run(&settings.namespace, from).run().to_bytes(),
-        attributes,
-        dropped_attributes_count,
-        ..Link::default()
-    })
 }

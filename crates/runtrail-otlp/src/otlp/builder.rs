@@ -10,7 +10,7 @@ use crate::collected::UNNAMED_SERVICE;
 use crate::config::{Compression, Config, ConfigError, InCode, Protocol};
 use crate::map::{Content, MapSettings, Mapper, TraceContext};
 use crate::report::OtlpReport;
-use crate::send::{CollectLimits, Collector, DeadLetters, Pace, SendSettings};
+use crate::send::{CollectLimits, Collector, DeadLetters, Form, Frame, Pace, SendSettings};
 use crate::transport::{Http, Transport};
 use crate::variables::Variables;
 
@@ -160,7 +160,11 @@ impl OtlpBuilder {
             .or(named)
             .unwrap_or_else(|| UNNAMED_SERVICE.to_owned());
         let around = Around::new(service, listed.into_iter().chain(self.resource).collect());
-        let envelope = around.envelope();
+        let form = match config.protocol {
+            Protocol::HttpJson => Form::Json,
+            Protocol::HttpProtobuf | Protocol::Grpc => Form::Protobuf,
+        };
+        let frame = Frame::new(form, &around);
         let mut settings = self.settings;
         settings.attempt_timeout = config.timeout.unwrap_or(settings.attempt_timeout);
         let pace = Pace::new(settings.spans_per_second);
@@ -169,18 +173,16 @@ impl OtlpBuilder {
             mapper = mapper.parents(parent_of);
         }
         let limits = CollectLimits {
-            bytes: settings
-                .batch_bytes
-                .saturating_sub(envelope.overhead())
-                .max(1),
+            bytes: settings.batch_bytes.saturating_sub(frame.overhead()).max(1),
             spans: settings.batch_spans.min(pace.burst()).max(1),
             held: settings.held_bytes,
             hold: Some(settings.hold),
         };
         let sender = Sender {
-            collector: Collector::new(mapper, limits),
+            collector: Collector::new(mapper, limits, form),
             around,
-            envelope,
+            form,
+            frame,
             transport: transport(&config)?,
             settings,
             pace,
@@ -201,7 +203,7 @@ impl OtlpBuilder {
 
 fn transport(config: &Config) -> Result<Box<dyn Transport>, ConfigError> {
     match config.protocol {
-        Protocol::HttpProtobuf => Ok(Box::new(Http::new(config)?)),
+        Protocol::HttpProtobuf | Protocol::HttpJson => Ok(Box::new(Http::new(config)?)),
         #[cfg(feature = "grpc")]
         Protocol::Grpc => Ok(Box::new(crate::transport::Grpc::new(config)?)),
         #[cfg(not(feature = "grpc"))]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use runtrail_core::json::RawJson;
 use runtrail_otlp_wire::protobuf::Fields;
 
 /// What a server's answer means for the spans of the request.
@@ -28,6 +29,8 @@ pub(crate) struct HttpReply<'a> {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<&'a str>,
     pub(crate) date: Option<&'a str>,
+    /// Whether the body is JSON rather than protobuf.
+    pub(crate) is_json: bool,
     pub(crate) body: &'a [u8],
 }
 
@@ -37,11 +40,12 @@ const SAID: usize = 300;
 /// Reads an HTTP reply; `now` is where a `Retry-After` date counts from if the reply has no date.
 pub(crate) fn of_http(reply: HttpReply<'_>, now: SystemTime) -> Answer {
     let reason = || {
-        let said = said_in(reply.body);
+        let said = said_in(&reply);
         let colon = if said.is_empty() { "" } else { ": " };
         format!("HTTP {}{colon}{said}", reply.status)
     };
     match reply.status {
+        200..=299 if reply.is_json => taken_in_json(reply.body),
         200..=299 => taken(reply.body),
         413 => Answer::TooLarge(reason()),
         429 | 502 | 503 | 504 => Answer::Busy {
@@ -74,6 +78,27 @@ pub(crate) fn taken(body: &[u8]) -> Answer {
     Answer::Taken { rejected, message }
 }
 
+/// As [`taken`], of JSON.
+fn taken_in_json(body: &[u8]) -> Answer {
+    let response = as_json(body);
+    let partial = response.and_then(|response| response.get("partialSuccess"));
+    let field = |name| partial.and_then(|partial| partial.get(name));
+    // 64-bit integers are strings in OTLP/JSON, and numbers in some receivers'.
+    let rejected = field("rejectedSpans").and_then(|count| match count.as_str() {
+        Some(text) => text.parse().ok(),
+        None => count.text().parse().ok(),
+    });
+    let message = field("errorMessage").and_then(RawJson::as_str);
+    Answer::Taken {
+        rejected: rejected.unwrap_or(0),
+        message: clean(&message.unwrap_or_default()),
+    }
+}
+
+fn as_json(body: &[u8]) -> Option<RawJson<'_>> {
+    RawJson::parse(std::str::from_utf8(body).ok()?)
+}
+
 fn retry_after(reply: &HttpReply<'_>, now: SystemTime) -> Option<Duration> {
     let text = reply.retry_after?.trim();
     if let Ok(seconds) = text.parse() {
@@ -92,7 +117,12 @@ fn retry_after(reply: &HttpReply<'_>, now: SystemTime) -> Option<Duration> {
 }
 
 /// What an error's body says: the message of a `google.rpc.Status`, or text.
-fn said_in(body: &[u8]) -> String {
+fn said_in(reply: &HttpReply<'_>) -> String {
+    let body = reply.body;
+    let object = as_json(body).filter(|_| reply.is_json);
+    if let Some(message) = object.and_then(|status| status.get("message")?.as_str()) {
+        return clean(&message);
+    }
     let message = Fields::new(body)
         .map_while(Result::ok)
         .find(|(number, _)| *number == 2);
@@ -126,6 +156,7 @@ mod tests {
             status,
             retry_after,
             date: Some("Sat, 21 Nov 2026 01:00:00 GMT"),
+            is_json: body.starts_with(b"{"),
             body,
         };
         of_http(reply, SystemTime::UNIX_EPOCH)
@@ -165,6 +196,37 @@ mod tests {
             message: "bad".into(),
         };
         assert_eq!(read(200, None, &body), wanted);
+    }
+
+    #[test]
+    fn answers_in_json_say_the_same() {
+        let taken = |rejected, message: &str| Answer::Taken {
+            rejected,
+            message: message.to_owned(),
+        };
+        for (body, wanted) in [
+            ("{}", taken(0, "")),
+            (r#"{"partialSuccess":{}}"#, taken(0, "")),
+            (r#"{"partialSuccess":null}"#, taken(0, "")),
+            (
+                r#"{"partialSuccess":{"rejectedSpans":"3","errorMessage":"b\na"}}"#,
+                taken(3, "b a"),
+            ),
+            (r#"{"partialSuccess":{"rejectedSpans":3}}"#, taken(3, "")),
+            (r#"{"partialSuccess":{"rejectedSpans":-3}}"#, taken(0, "")),
+            (r#"{"partialSuccess":"#, taken(0, "")),
+        ] {
+            assert_eq!(read(200, None, body.as_bytes()), wanted, "{body}");
+        }
+        let status = br#"{"code":3,"message":"no"}"#;
+        assert_eq!(
+            read(400, None, status),
+            Answer::Refused("HTTP 400: no".into())
+        );
+        assert_eq!(
+            read(400, None, b"{no"),
+            Answer::Refused("HTTP 400: {no".into())
+        );
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use hashbrown::hash_map::EntryRef;
 use runtrail_core::span::{RunSummary, SpanRecord};
 
-use super::Piece;
+use super::{Form, Piece};
 use crate::map::{Mapper, RunMap};
 
 /// How much goes together.
@@ -28,30 +29,41 @@ pub(crate) struct CollectLimits {
 pub(crate) struct Collector {
     mapper: Mapper,
     limits: CollectLimits,
+    form: Form,
     runs: RunMap<Held>,
     held: usize,
     /// Of runs that ended; the next piece.
     ready: Held,
+    /// The room that a run's spans had, for those of the next one.
+    spare: Option<Piece>,
     mapped: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Held {
     piece: Piece,
     since: Option<Instant>,
+}
+
+impl Held {
+    fn new(piece: Piece) -> Self {
+        Self { piece, since: None }
+    }
 }
 
 /// How short values are made in a span that is too large for a request, one after the other.
 pub(crate) const HARDER_CUTS: [usize; 2] = [4096, 256];
 
 impl Collector {
-    pub(crate) fn new(mapper: Mapper, limits: CollectLimits) -> Self {
+    pub(crate) fn new(mapper: Mapper, limits: CollectLimits, form: Form) -> Self {
         Self {
             mapper,
             limits,
+            form,
             runs: RunMap::default(),
             held: 0,
-            ready: Held::default(),
+            ready: Held::new(Piece::new(form)),
+            spare: None,
             mapped: 0,
         }
     }
@@ -66,11 +78,19 @@ impl Collector {
         let Self {
             mapper,
             limits,
+            form,
             runs,
+            spare,
             mapped,
             ..
         } = self;
-        let run = runs.entry(record.request_id.detached()).or_default();
+        let run = match runs.entry_ref(record.request_id.as_str()) {
+            EntryRef::Occupied(run) => run.into_mut(),
+            EntryRef::Vacant(new) => {
+                let piece = spare.take().unwrap_or_else(|| Piece::new(*form));
+                new.insert_with_key(record.request_id.detached(), Held::new(piece))
+            }
+        };
         let before = run.piece.bytes();
         mapper.span(record, |span| {
             *mapped += 1;
@@ -86,15 +106,18 @@ impl Collector {
 
     /// Takes the end of a run; appends the pieces that are full.
     pub(crate) fn run(&mut self, summary: &RunSummary, now: Instant, full: &mut Vec<Piece>) {
-        let mut run = self.runs.remove(&summary.request_id).unwrap_or_default();
-        self.held -= run.piece.bytes();
+        let run = self.runs.remove(summary.request_id.as_str());
+        let mut run = run.map_or_else(|| Piece::new(self.form), |run| run.piece);
+        self.held -= run.bytes();
         let (limits, mapped) = (self.limits, &mut self.mapped);
         self.mapper.run(summary, |span| {
             *mapped += 1;
-            run.piece.push(&span);
-            keep_within(&mut run.piece, limits, full);
+            run.push(&span);
+            keep_within(&mut run, limits, full);
         });
-        self.ready_with(&run.piece, now, full);
+        self.ready_with(&run, now, full);
+        run.clear();
+        self.spare = Some(run);
     }
 
     /// Appends what has waited long enough.
@@ -111,7 +134,7 @@ impl Collector {
             self.ready_with(&run.piece, now, full);
         }
         if is_old(&self.ready) {
-            full.push(std::mem::take(&mut self.ready).piece);
+            self.take_ready(full);
         }
     }
 
@@ -124,7 +147,17 @@ impl Collector {
     /// Appends what is there of runs that ended.
     pub(crate) fn take_ready(&mut self, full: &mut Vec<Piece>) {
         if !self.ready.piece.is_empty() {
-            full.push(std::mem::take(&mut self.ready).piece);
+            self.ready.since = None;
+            full.push(self.ready.piece.take());
+        }
+    }
+
+    /// Takes back a piece that was delivered, for the room that it has.
+    #[cfg(feature = "http")]
+    pub(crate) fn give_back(&mut self, mut piece: Piece) {
+        if self.ready.piece.is_empty() {
+            piece.clear();
+            self.ready.piece = piece;
         }
     }
 
@@ -169,7 +202,7 @@ fn keep_within(piece: &mut Piece, limits: CollectLimits, full: &mut Vec<Piece>) 
     }
     if piece.bytes() + last.bytes() > limits.bytes || piece.spans() >= limits.spans {
         if !piece.is_empty() {
-            full.push(std::mem::take(piece));
+            full.push(piece.take());
         }
         *piece = last;
     } else {

@@ -14,7 +14,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity
 
 use super::Transport;
 use crate::config::{Compression, Config, ConfigError, Tls};
-use crate::send::Answer;
+use crate::send::{Answer, Parts};
 
 const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
 
@@ -68,8 +68,14 @@ impl Grpc {
 }
 
 impl Transport for Grpc {
-    fn send(&mut self, request: Vec<u8>, timeout: Duration) -> Answer {
-        let job = Job { request, timeout };
+    fn send(&mut self, request: &Parts<'_>, timeout: Duration) -> Answer {
+        // It goes to another thread, and stays there where the call outlasts its time.
+        let mut whole = Vec::new();
+        request.append_to(&mut whole);
+        let job = Job {
+            request: whole,
+            timeout,
+        };
         let sent = self
             .requests
             .as_ref()

@@ -1,4 +1,4 @@
-//! Protobuf over HTTP.
+//! Protobuf and JSON over HTTP.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
 
 use super::Transport;
-use crate::config::{Compression, Config, ConfigError, Endpoint, Headers, Tls};
-use crate::send::{Answer, HttpReply, of_http};
+use crate::config::{Compression, Config, ConfigError, Endpoint, Headers, Protocol, Tls};
+use crate::send::{Answer, HttpReply, Parts, of_http};
 
 /// A blocking client: it needs no runtime, of its own or of the host.
 pub(crate) struct Http {
@@ -18,6 +18,7 @@ pub(crate) struct Http {
     endpoint: Endpoint,
     headers: Headers,
     compression: Compression,
+    content_type: &'static str,
     buffer: Vec<u8>,
 }
 
@@ -40,27 +41,35 @@ impl Http {
             endpoint: config.endpoint.clone(),
             headers: config.headers.clone(),
             compression: config.compression,
+            content_type: match config.protocol {
+                Protocol::HttpJson => "application/json",
+                Protocol::HttpProtobuf | Protocol::Grpc => "application/x-protobuf",
+            },
             buffer: Vec::new(),
         })
     }
 
-    fn compress(&mut self, request: Vec<u8>) -> std::io::Result<Option<&'static str>> {
+    /// Puts the body into the buffer, whose room is used again and again.
+    fn compress(&mut self, request: &Parts<'_>) -> std::io::Result<Option<&'static str>> {
         self.buffer.clear();
         match self.compression {
             Compression::None => {
-                self.buffer = request;
+                request.append_to(&mut self.buffer);
                 Ok(None)
             }
             Compression::Gzip => {
                 let level = flate2::Compression::fast();
                 let mut gzip = GzEncoder::new(std::mem::take(&mut self.buffer), level);
-                gzip.write_all(&request)?;
+                request.iter().try_for_each(|part| gzip.write_all(part))?;
                 self.buffer = gzip.finish()?;
                 Ok(Some("gzip"))
             }
             #[cfg(feature = "zstd")]
             Compression::Zstd => {
-                zstd::stream::copy_encode(&request[..], &mut self.buffer, 1)?;
+                let out = std::mem::take(&mut self.buffer);
+                let mut zstd = zstd::stream::write::Encoder::new(out, 1)?;
+                request.iter().try_for_each(|part| zstd.write_all(part))?;
+                self.buffer = zstd.finish()?;
                 Ok(Some("zstd"))
             }
             #[cfg(not(feature = "zstd"))]
@@ -77,6 +86,7 @@ impl Http {
                 .and_then(|value| value.to_str().ok())
         };
         let (retry_after, date) = (header("retry-after"), header("date"));
+        let is_json = header("content-type").is_some_and(|kind| kind.contains("json"));
         let status = parts.status.as_u16();
         let body = body.with_config().limit(MAX_ANSWER).read_to_vec();
         if status == 415 && self.compression == Compression::Zstd {
@@ -95,6 +105,7 @@ impl Http {
             status,
             retry_after,
             date,
+            is_json,
             body: &body,
         };
         #[expect(
@@ -119,7 +130,7 @@ impl Http {
 }
 
 impl Transport for Http {
-    fn send(&mut self, request: Vec<u8>, timeout: Duration) -> Answer {
+    fn send(&mut self, request: &Parts<'_>, timeout: Duration) -> Answer {
         let encoding = match self.compress(request) {
             Ok(encoding) => encoding,
             Err(error) => return Answer::Refused(format!("cannot compress: {error}")),
@@ -127,7 +138,7 @@ impl Transport for Http {
         let mut request = self
             .agent
             .post(self.endpoint.uri())
-            .header("content-type", "application/x-protobuf");
+            .header("content-type", self.content_type);
         if let Some(encoding) = encoding {
             request = request.header("content-encoding", encoding);
         }

@@ -1,36 +1,107 @@
-//! It makes no difference which runtime the program has, or whether it has one.
+//! The host is safe: on every runtime, however the pipeline ends, whatever the server does.
 
+use std::time::Duration;
+
+use runtrail_core::pipeline::{Pipeline, Settings};
+use runtrail_otlp::{Otlp, Protocol};
+use runtrail_testkit::host::{End, Host};
 use runtrail_testkit::otlp::{Receiver, Reply};
 
-use super::support::{ended, export, run_of, to};
+/// What a shutdown may take where the server hangs or refuses.
+const SHORT: Duration = Duration::from_millis(60);
+/// What it may take where all is to arrive: the machine that runs this may be busy.
+const LONG: Duration = Duration::from_secs(30);
+/// What a shutdown may take beyond its limit; more than the 50 ms of the contract, for the same
+/// reason.
+const GRACE: Duration = Duration::from_secs(1);
 
-fn check() {
-    let receiver = Receiver::http(|_| Reply::Take);
-    let otlp = to(&receiver.url()).build().unwrap();
-    let (error, counts) = export(otlp, &[ended(run_of("r", 3, 1))]);
-    assert!(error.is_none() && counts.accepted == 4);
-    #[cfg(feature = "grpc")]
-    {
-        let receiver = Receiver::grpc(|_| Reply::Take);
-        let otlp = to(&receiver.url())
-            .protocol(runtrail_otlp::Protocol::Grpc)
-            .build()
-            .unwrap();
-        let (error, counts) = export(otlp, &[ended(run_of("r", 3, 1))]);
-        assert!(error.is_none() && counts.accepted == 4);
+fn protocols() -> Vec<Protocol> {
+    let all = [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc];
+    let has_grpc = cfg!(feature = "grpc");
+    all.into_iter()
+        .filter(|protocol| *protocol != Protocol::Grpc || has_grpc)
+        .collect()
+}
+
+fn receiver(protocol: Protocol, reply: &Reply) -> Receiver {
+    let reply = reply.clone();
+    match protocol {
+        Protocol::Grpc => Receiver::grpc(move |_| reply.clone()),
+        _ => Receiver::http(move |_| reply.clone()),
+    }
+}
+
+fn check(host: Host, end: End, protocol: Protocol, reply: &Reply) {
+    let is_healthy = *reply == Reply::Take;
+    let limit = if is_healthy { LONG } else { SHORT };
+    let receiver = receiver(protocol, reply);
+    // Attempts of ten seconds and deadlines of minutes, as in a program that sets nothing.
+    let otlp = Otlp::builder()
+        .variables([])
+        .endpoint(receiver.url())
+        .protocol(protocol);
+    let settings = Settings {
+        drop_deadline: limit,
+        ..Settings::default()
+    };
+    let builder = Pipeline::builder().settings(settings);
+    let exporter = otlp.build().unwrap().into_exporter();
+    let trail = builder.exporter(exporter).start().unwrap();
+    let took = end.of(trail, host, limit, is_healthy);
+    assert!(
+        took <= limit + GRACE,
+        "{host:?} {end:?} {protocol:?} {reply:?}: {took:?}"
+    );
+    if is_healthy {
+        // The run, the group and the op; a second run of as many where the host panicked.
+        let runs = if end == End::PanicWithGuard { 2 } else { 1 };
+        assert_eq!(receiver.look(|store| store.spans.len()), 3 * runs);
+    }
+}
+
+fn check_all(host: Host) {
+    for end in End::ALL {
+        for protocol in protocols() {
+            for reply in [Reply::Take, Reply::Hang, Reply::Status(400)] {
+                check(host, end, protocol, &reply);
+            }
+        }
     }
 }
 
 #[test]
 fn without_a_runtime() {
-    check();
+    check_all(Host::ALL[0]);
 }
 
 #[test]
-fn inside_a_runtime_of_one_thread() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async { check() });
+fn in_a_current_thread_runtime() {
+    check_all(Host::ALL[1]);
+}
+
+#[test]
+fn in_a_multi_thread_runtime_with_one_worker() {
+    check_all(Host::ALL[2]);
+}
+
+#[test]
+fn in_a_multi_thread_runtime_with_four_workers() {
+    check_all(Host::ALL[3]);
+}
+
+#[test]
+fn an_exporter_may_be_made_and_dropped_inside_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        for protocol in protocols() {
+            let otlp = Otlp::builder().variables([]).protocol(protocol);
+            drop(otlp.build().unwrap());
+        }
+        #[cfg(feature = "sdk")]
+        {
+            let exporter = opentelemetry_otlp::SpanExporter::builder().with_http();
+            let mapping = runtrail_otlp::map::MapSettings::default();
+            drop(runtrail_otlp::SdkBridge::new(exporter.build().unwrap(), mapping).unwrap());
+        }
+    });
 }

@@ -110,6 +110,9 @@ fn what_started_a_run_comes_back() {
     for link in [
         r#"{"source":"run","from_request_id":"r-1","trigger_id":"on-end","at":"2026-11-21T01:00:00.5Z"}"#,
         r#"{"source":"event","from_event_id":"e","from_request_id":"r-2","trigger_run_id":"f","condition_id":"c","at":"2026-11-21T01:00:00Z"}"#,
+        r#"{"source":"event","from_event_id":"e","trigger_id":"t","at":"2026-11-21T01:00:00Z"}"#,
+        r#"{"source":"clock","trigger_id":"nightly","at":"2026-11-21T01:00:00Z"}"#,
+        r#"{"source":"webhook","from_id":"w-1","at":"2026-11-21T01:00:00Z"}"#,
     ] {
         let payload = format!(r#"{{"key":"runtrail.link","value":{link}}}"#);
         run.push("annotation", None, &[], &payload);
@@ -118,8 +121,28 @@ fn what_started_a_run_comes_back() {
     run.push("op_end", Some("a"), &["main"], r#"{"status":"ok"}"#);
     let events = run.into_events();
     let links = |events: &[TraceEvent]| fold_runs(events).remove(0).summary.links;
-    assert_eq!(links(&events).len(), 2);
+    assert_eq!(links(&events).len(), 5);
+    // Those with a span to point to come first, the others after them, each in their order.
     assert_eq!(links(&there_and_back(&events)), links(&events));
+}
+
+#[test]
+fn of_many_items_the_first_and_the_last_come_back_and_their_number() {
+    let mut run = RunBuilder::new("r");
+    run.push("op_start", Some("g"), &["main"], "{}");
+    for index in 0..200 {
+        let item = format!(r#"{{"yielded":{index},"idx":{index}}}"#);
+        run.push("op_yield", Some("g"), &["main"], &item);
+    }
+    run.push("op_end", Some("g"), &["main"], r#"{"status":"ok"}"#);
+    let yields = |events: &[TraceEvent]| fold_runs(events)[0].spans[0].yields.clone();
+    let events = run.into_events();
+    let (before, after) = (yields(&events), yields(&there_and_back(&events)));
+    assert_eq!((before.count, before.seen), (200, 200));
+    assert_eq!((after.count, after.seen), (200, 128));
+    assert_eq!(after.moments, before.moments);
+    assert_eq!(after.last_value, before.last_value);
+    assert_eq!(after.last_index, Some(199));
 }
 
 fn groups(events: &[TraceEvent]) -> BTreeMap<String, Option<String>> {

@@ -258,7 +258,7 @@ fn links_and_foreign_parents() {
             &[],
             &format!(r#"{{"key":"traceparent","value":"{HERE}"}}"#),
         );
-        // The clock is no run: there is no span to link to.
+        // The clock is no run, and has no span to link to: it is an event.
         for link in [
             r#"{"source":"run","from_request_id":"r-1","trigger_id":"on-end","at":"2026-11-21T01:00:00Z"}"#,
             r#"{"source":"event","from_event_id":"e","from_request_id":"r-2","trigger_run_id":"f","trigger_id":"on-order","condition_id":"c","at":"2026-11-21T01:00:00Z"}"#,

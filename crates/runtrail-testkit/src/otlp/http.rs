@@ -131,7 +131,9 @@ fn talk<S: Read + Write>(
             respond(stream.get_mut(), 415, &[], b"")?;
             continue;
         };
-        let Ok(message) = ExportTraceServiceRequest::decode(&plain[..]) else {
+        let kind = headers.get("content-type").map(String::as_str);
+        let is_json = kind == Some("application/json");
+        let Some(message) = read_request(&plain, is_json) else {
             respond(stream.get_mut(), 400, &[], b"not a request")?;
             continue;
         };
@@ -143,8 +145,8 @@ fn talk<S: Read + Write>(
         };
         let out = stream.get_mut();
         match desk.answer(&request) {
-            Reply::Take => respond(out, 200, &[], &answer(0))?,
-            Reply::Partial(rejected) => respond(out, 200, &[], &answer(rejected))?,
+            Reply::Take => respond_taken(out, 0, is_json)?,
+            Reply::Partial(rejected) => respond_taken(out, rejected, is_json)?,
             Reply::Status(status) => respond(out, status, &[], b"as the script says")?,
             Reply::RetryAfter(status, after) => {
                 respond(out, status, &[("retry-after", &after)], b"")?;
@@ -190,12 +192,26 @@ fn decoded(body: &[u8], encoding: Option<&str>) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(plain))
 }
 
-fn answer(rejected: u64) -> Vec<u8> {
+fn read_request(body: &[u8], is_json: bool) -> Option<ExportTraceServiceRequest> {
+    if is_json {
+        serde_json::from_slice(body).ok()
+    } else {
+        ExportTraceServiceRequest::decode(body).ok()
+    }
+}
+
+/// Answers in the form of the request, as OTLP has it.
+fn respond_taken(out: &mut impl Write, rejected: u64, is_json: bool) -> io::Result<()> {
     let partial_success = (rejected > 0).then(|| ExportTracePartialSuccess {
         rejected_spans: i64::try_from(rejected).unwrap_or(i64::MAX),
         error_message: "as the script says".to_owned(),
     });
-    ExportTraceServiceResponse { partial_success }.encode_to_vec()
+    let answer = ExportTraceServiceResponse { partial_success };
+    if is_json {
+        let body = serde_json::to_vec(&answer)?;
+        return respond(out, 200, &[("content-type", "application/json")], &body);
+    }
+    respond(out, 200, &[], &answer.encode_to_vec())
 }
 
 fn respond(

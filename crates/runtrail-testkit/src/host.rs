@@ -1,0 +1,173 @@
+//! The hosts that a pipeline may live in, and the ways in which it may end there.
+//!
+//! ```
+//! use std::time::Duration;
+//! use runtrail_core::pipeline::Pipeline;
+//! use runtrail_testkit::capture::Capture;
+//! use runtrail_testkit::host::{End, Host};
+//!
+//! let limit = Duration::from_secs(10);
+//! for host in Host::ALL {
+//!     for end in End::ALL {
+//!         let trail = Pipeline::builder().exporter(Capture::default()).start()?;
+//!         let took = end.of(trail, host, limit, true);
+//!         assert!(took < limit);
+//!     }
+//! }
+//! # Ok::<(), runtrail_core::pipeline::StartError>(())
+//! ```
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtrail_core::event::Ctx;
+use runtrail_core::pipeline::Pipeline;
+use tokio::runtime::{Builder, Runtime};
+
+/// Which runtime the host has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    /// None.
+    None,
+    /// One that runs on the thread that began it.
+    CurrentThread,
+    /// One with so many threads of its own.
+    MultiThread(usize),
+}
+
+impl Host {
+    /// Those that are worth a test.
+    pub const ALL: [Self; 4] = [
+        Self::None,
+        Self::CurrentThread,
+        Self::MultiThread(1),
+        Self::MultiThread(4),
+    ];
+
+    #[expect(
+        clippy::expect_used,
+        reason = "a test cannot go on without its runtime"
+    )]
+    fn runtime(self) -> Option<Runtime> {
+        let runtime = match self {
+            Self::None => return None,
+            Self::CurrentThread => Builder::new_current_thread().build(),
+            Self::MultiThread(threads) => {
+                Builder::new_multi_thread().worker_threads(threads).build()
+            }
+        };
+        Some(runtime.expect("a runtime"))
+    }
+
+    /// Runs it inside of the runtime.
+    fn run<T>(self, action: impl FnOnce() -> T) -> T {
+        match self.runtime() {
+            None => action(),
+            Some(runtime) => runtime.block_on(async { action() }),
+        }
+    }
+
+    /// Runs it inside of a task; without a runtime, on a thread.
+    #[expect(
+        clippy::expect_used,
+        reason = "what panicked there is to fail the test here"
+    )]
+    fn spawn<T: Send + 'static>(self, action: impl FnOnce() -> T + Send + 'static) -> T {
+        match self.runtime() {
+            None => std::thread::spawn(action).join().expect("no panic"),
+            Some(runtime) => runtime
+                .block_on(async { tokio::spawn(async { action() }).await.expect("no panic") }),
+        }
+    }
+}
+
+/// How a pipeline ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// It is flushed, and dropped after that was measured.
+    Flush,
+    /// It is shut down.
+    Shutdown,
+    /// It is dropped.
+    Drop,
+    /// It is shut down, and again.
+    ShutdownTwice,
+    /// It is shut down by a task of the runtime.
+    ShutdownInTask,
+    /// The host panics while a run, a group and an op are open, catches it, and shuts down.
+    PanicWithGuard,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Flush,
+        Self::Shutdown,
+        Self::Drop,
+        Self::ShutdownTwice,
+        Self::ShutdownInTask,
+        Self::PanicWithGuard,
+    ];
+
+    /// Emits a short run into a pipeline, ends it in this way, and returns how long the end took.
+    ///
+    /// `limit` is the deadline that is given; a pipeline that is to be dropped must have it in its
+    /// settings. `is_healthy` says whether everything is to arrive.
+    ///
+    /// # Panics
+    ///
+    /// Where a report is not what it is to be: not complete where the exporters are healthy, complete
+    /// where they are not, or out of balance.
+    pub fn of(self, trail: Pipeline, host: Host, limit: Duration, is_healthy: bool) -> Duration {
+        emit(&trail);
+        match self {
+            Self::Flush => host.run(|| {
+                let (took, report) = timed(|| trail.flush(limit));
+                assert_eq!(report.is_complete(), is_healthy, "{report:?}");
+                took
+            }),
+            Self::Shutdown => host.run(|| {
+                let (took, report) = timed(|| trail.shutdown(limit));
+                assert_eq!(report.stats.imbalance(), 0);
+                assert_eq!(report.is_complete(), is_healthy, "{report:?}");
+                took
+            }),
+            Self::Drop => host.run(|| timed(|| drop(trail)).0),
+            Self::ShutdownTwice => host.run(|| {
+                let (took, [first, second]) =
+                    timed(|| [trail.shutdown(limit), trail.shutdown(limit)]);
+                assert_eq!(first.outcomes, second.outcomes);
+                took
+            }),
+            Self::ShutdownInTask => host.spawn(move || timed(|| trail.shutdown(limit)).0),
+            Self::PanicWithGuard => host.run(|| {
+                let trail = Arc::new(trail);
+                let inside = Arc::clone(&trail);
+                let result = catch_unwind(AssertUnwindSafe(|| panic_in(&inside)));
+                assert!(result.is_err());
+                timed(|| trail.shutdown(limit)).0
+            }),
+        }
+    }
+}
+
+fn emit(trail: &Pipeline) {
+    let run = trail.run("r1");
+    let _group = run.group("g");
+    run.op("op", &Ctx::default(), || "in").end_ok(|| "out");
+}
+
+#[expect(clippy::panic, reason = "the panic is what is tested")]
+fn panic_in(trail: &Pipeline) {
+    let run = trail.run("r2");
+    let _group = run.group("g");
+    let _op = run.op("op", &Ctx::default(), || ());
+    panic!("the host's own panic");
+}
+
+fn timed<T>(action: impl FnOnce() -> T) -> (Duration, T) {
+    let start = Instant::now();
+    let result = action();
+    (start.elapsed(), result)
+}
