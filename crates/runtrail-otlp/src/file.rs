@@ -159,12 +159,7 @@ impl SpanExporter for OtlpLines {
         let now = Instant::now();
         let mut full = Vec::new();
         let state = self.state()?;
-        for span in batch.spans() {
-            state.collector.span(span, now, &mut full);
-        }
-        for run in batch.runs() {
-            state.collector.run(run, now, &mut full);
-        }
+        state.collector.batch(batch, now, &mut full);
         self.write(&full)
     }
 

@@ -119,12 +119,7 @@ impl SpanExporter for Otlp {
         };
         let now = Instant::now();
         let mut full = Vec::new();
-        for span in batch.spans() {
-            sender.collector.span(span, now, &mut full);
-        }
-        for run in batch.runs() {
-            sender.collector.run(run, now, &mut full);
-        }
+        sender.collector.batch(batch, now, &mut full);
         sender.collector.overdue(now, &mut full);
         let delivered = sender.deliver_all(&full, None);
         if let Some(piece) = full.pop() {

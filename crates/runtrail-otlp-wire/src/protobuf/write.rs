@@ -109,11 +109,16 @@ fn link(link: &Link<'_>, out: &mut Vec<u8>) {
 
 fn attributes(out: &mut Vec<u8>, field: u32, attributes: &[Attr<'_>]) {
     for attr in attributes {
-        if !short_attribute(out, field, attr) {
+        if !short_attribute(out, field, attr) && !short_list(out, field, attr) {
             message(out, field, |out| attribute(attr, out));
         }
     }
 }
+
+/// The tag of a key, of a text value, and of a list's value: the first field of each.
+const FIRST: u8 = (1 << 3 | BYTES) as u8;
+/// The tag of an attribute's value.
+const SECOND: u8 = (2 << 3 | BYTES) as u8;
 
 /// Writes an attribute whose messages are all shorter than 128 bytes, as nearly all are: their
 /// lengths are known beforehand, and a byte each. Writes nothing and says so if it is not one.
@@ -130,12 +135,43 @@ fn short_attribute(out: &mut Vec<u8>, field: u32, attr: &Attr<'_>) -> bool {
     out.extend_from_slice(&[
         (field << 3 | BYTES) as u8,
         length as u8,
-        (1 << 3 | BYTES) as u8,
+        FIRST,
         key.len() as u8,
     ]);
     out.extend_from_slice(key);
     out.extend_from_slice(&value.head[..value.head_len]);
     out.extend_from_slice(value.tail);
+    true
+}
+
+/// Writes a list of texts, such as a path, in the same way.
+fn short_list(out: &mut Vec<u8>, field: u32, attr: &Attr<'_>) -> bool {
+    let (key, Value::Array(values)) = (attr.key.as_bytes(), &attr.value) else {
+        return false;
+    };
+    let texts = || values.iter().map_while(Value::as_str);
+    let listed: usize = texts().map(|text| 4 + text.len()).sum();
+    let length = 2 + key.len() + 4 + listed;
+    if key.is_empty() || length >= 0x80 || texts().count() < values.len() {
+        return false;
+    }
+    out.extend_from_slice(&[
+        (field << 3 | BYTES) as u8,
+        length as u8,
+        FIRST,
+        key.len() as u8,
+    ]);
+    out.extend_from_slice(key);
+    out.extend_from_slice(&[
+        SECOND,
+        2 + listed as u8,
+        (5 << 3 | BYTES) as u8,
+        listed as u8,
+    ]);
+    for text in texts() {
+        out.extend_from_slice(&[FIRST, 2 + text.len() as u8, FIRST, text.len() as u8]);
+        out.extend_from_slice(text.as_bytes());
+    }
     true
 }
 
@@ -152,10 +188,10 @@ impl<'v> ShortValue<'v> {
     #[inline]
     fn of(value: &'v Value<'_>) -> Option<Self> {
         let mut head = [0; 13];
-        head[0] = (2 << 3 | BYTES) as u8;
+        head[0] = SECOND;
         let (head_len, tail): (usize, &[u8]) = match value {
             Value::Str(text) if text.len() < 0x7e => {
-                head[2..4].copy_from_slice(&[(1 << 3 | BYTES) as u8, text.len() as u8]);
+                head[2..4].copy_from_slice(&[FIRST, text.len() as u8]);
                 (4, text.as_bytes())
             }
             Value::Bool(value) => {

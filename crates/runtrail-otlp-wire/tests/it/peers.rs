@@ -130,6 +130,37 @@ fn encoded(request: &Request<'_>) -> Vec<u8> {
     bytes
 }
 
+/// Lengths take one byte below 128 and two from there on: of values, attributes, lists and spans.
+#[test]
+fn lengths_of_one_byte_and_of_two_are_told_apart() {
+    for length in 90..135 {
+        let text = "x".repeat(length);
+        let words = |count: usize| vec![Value::from("four"); count];
+        let attributes = vec![
+            Attr::new("k", text.clone()),
+            Attr::new(text.clone(), 1_i64),
+            Attr::new(text[..length - 20].to_owned(), i64::MIN),
+            Attr::new(text[..length - 10].to_owned(), -0.5),
+            Attr::new(text[..length - 3].to_owned(), true),
+            Attr::new("", "no key"),
+            Attr::new("", Value::Array(words(1))),
+            Attr::new("list", Value::Array(words(length / 8))),
+            Attr::new(text.clone(), Value::Array(Vec::new())),
+            Attr::new("mixed", Value::Array(vec!["a".into(), 1_i64.into()])),
+            Attr::new("long", Value::Array(vec![text.clone().into()])),
+        ];
+        let named = |attributes| Span {
+            name: text.clone().into(),
+            attributes,
+            ..Span::default()
+        };
+        let ours = request(vec![named(attributes), named(Vec::new())], Vec::new());
+        let theirs = ExportTraceServiceRequest::decode(&encoded(&ours)[..]).unwrap();
+        let again = theirs.encode_to_vec();
+        assert_eq!(protobuf::read_request(&again).unwrap(), ours);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

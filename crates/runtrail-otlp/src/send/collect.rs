@@ -5,7 +5,9 @@ use std::time::Duration;
 use std::time::Instant;
 
 use hashbrown::hash_map::EntryRef;
+use runtrail_core::export::SpanBatch;
 use runtrail_core::span::{RunSummary, SpanRecord};
+use runtrail_otlp_wire::model::Span;
 
 use super::{Form, Piece};
 use crate::map::{Mapper, RunMap};
@@ -22,6 +24,12 @@ pub(crate) struct CollectLimits {
     /// How long something is held; `None` for until it is full or over.
     #[cfg(feature = "http")]
     pub(crate) hold: Option<Duration>,
+}
+
+impl CollectLimits {
+    fn are_exceeded_by(&self, piece: &Piece) -> bool {
+        piece.bytes() > self.bytes || piece.spans() > self.spans
+    }
 }
 
 /// Maps what the fold hands out and collects it into pieces.
@@ -73,8 +81,69 @@ impl Collector {
         self.mapped
     }
 
+    /// Takes spans and the ends of runs; appends the pieces that are full.
+    pub(crate) fn batch(&mut self, batch: &SpanBatch, now: Instant, full: &mut Vec<Piece>) {
+        if let [run] = batch.runs()
+            && !self.runs.contains_key(run.request_id.as_str())
+            && batch
+                .spans()
+                .iter()
+                .all(|span| span.request_id == run.request_id)
+        {
+            return self.whole_run(batch.spans(), run, now, full);
+        }
+        for span in batch.spans() {
+            self.span(span, now, full);
+        }
+        for run in batch.runs() {
+            self.run(run, now, full);
+        }
+    }
+
+    /// Takes all of a run at once. It is written where it goes if there is room, and comes to the same
+    /// pieces as one that is taken span by span.
+    fn whole_run(
+        &mut self,
+        spans: &[SpanRecord],
+        summary: &RunSummary,
+        now: Instant,
+        full: &mut Vec<Piece>,
+    ) {
+        let limits = self.limits;
+        let start = self.ready.piece.spans();
+        let (ready, mapped) = (&mut self.ready.piece, &mut self.mapped);
+        let mut own: Option<Piece> = None;
+        let mut take = |span: Span<'_>| {
+            *mapped += 1;
+            if let Some(run) = &mut own {
+                run.push(&span);
+                keep_within(run, limits, full);
+                return;
+            }
+            ready.push(&span);
+            if limits.are_exceeded_by(ready) {
+                let mut run = ready.split_off(start);
+                keep_within(&mut run, limits, full);
+                own = Some(run);
+            }
+        };
+        for span in spans {
+            self.mapper.span(span, &mut take);
+        }
+        self.mapper.run(summary, &mut take);
+        match own {
+            Some(run) => self.ready_with(&run, now, full),
+            None => {
+                self.ready.since.get_or_insert(now);
+                if self.ready.piece.spans() >= limits.spans {
+                    self.take_ready(full);
+                }
+            }
+        }
+    }
+
     /// Takes a span of a run that goes on; appends the pieces that are full.
-    pub(crate) fn span(&mut self, record: &SpanRecord, now: Instant, full: &mut Vec<Piece>) {
+    fn span(&mut self, record: &SpanRecord, now: Instant, full: &mut Vec<Piece>) {
         let Self {
             mapper,
             limits,
@@ -105,7 +174,7 @@ impl Collector {
     }
 
     /// Takes the end of a run; appends the pieces that are full.
-    pub(crate) fn run(&mut self, summary: &RunSummary, now: Instant, full: &mut Vec<Piece>) {
+    fn run(&mut self, summary: &RunSummary, now: Instant, full: &mut Vec<Piece>) {
         let run = self.runs.remove(summary.request_id.as_str());
         let mut run = run.map_or_else(|| Piece::new(self.form), |run| run.piece);
         self.held -= run.bytes();
@@ -191,7 +260,7 @@ impl Collector {
 
 /// Cuts a piece that its last span made too large.
 fn keep_within(piece: &mut Piece, limits: CollectLimits, full: &mut Vec<Piece>) {
-    if piece.bytes() <= limits.bytes && piece.spans() <= limits.spans {
+    if !limits.are_exceeded_by(piece) {
         return;
     }
     let Some(mut last) = piece.pop() else { return };

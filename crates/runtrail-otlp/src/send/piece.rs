@@ -59,6 +59,20 @@ impl Piece {
         self.ends.clear();
     }
 
+    /// Takes out all spans from one on.
+    pub(crate) fn split_off(&mut self, at: usize) -> Self {
+        let start = self.start_of(at);
+        let mut ends = self.ends.split_off(at.min(self.ends.len()));
+        for end in &mut ends {
+            *end -= start;
+        }
+        Self {
+            form: self.form,
+            bytes: self.bytes.split_off(start),
+            ends,
+        }
+    }
+
     /// Takes the last span out.
     pub(crate) fn pop(&mut self) -> Option<Self> {
         let last = self.spans().checked_sub(1)?;
@@ -161,6 +175,13 @@ mod tests {
         };
         assert_eq!(names(&both, 1..5), ["bb", "ccc", "a", "bb"]);
         assert_eq!(both.slice(2..2), b"");
+        let mut tail = both.clone();
+        let tail = tail.split_off(4);
+        assert_eq!(
+            (tail.spans(), names(&tail, 0..2)),
+            (2, vec!["bb".to_owned(), "ccc".to_owned()])
+        );
+        assert!(both.clone().split_off(6).is_empty());
         let last = both.pop().unwrap();
         assert_eq!(names(&last, 0..1), ["ccc"]);
         assert_eq!(
