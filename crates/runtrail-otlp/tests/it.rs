@@ -12,6 +12,7 @@ mod it {
     mod hosts;
     mod json;
     mod letters;
+    mod memory;
     mod roundtrip;
     mod rows;
     mod settings;

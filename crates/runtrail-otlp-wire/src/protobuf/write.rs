@@ -122,107 +122,73 @@ const SECOND: u8 = (2 << 3 | BYTES) as u8;
 
 /// Writes an attribute whose messages are all shorter than 128 bytes, as nearly all are: their
 /// lengths are known beforehand, and a byte each. Writes nothing and says so if it is not one.
+///
+/// What has a fixed length is written by itself, since the compiler copies that without a call.
 #[inline]
 fn short_attribute(out: &mut Vec<u8>, field: u32, attr: &Attr<'_>) -> bool {
-    let key = attr.key.as_bytes();
-    let Some(value) = ShortValue::of(&attr.value) else {
-        return false;
+    let value_len = match &attr.value {
+        Value::Str(text) => 2 + text.len(),
+        Value::Bool(_) => 2,
+        Value::Int(number) => 1 + varint_len(*number as u64),
+        Value::Double(_) => 9,
+        _ => return false,
     };
-    let length = 2 + key.len() + value.head_len + value.tail.len();
+    if !short_key(out, field, &attr.key, value_len) {
+        return false;
+    }
+    match &attr.value {
+        Value::Str(text) => {
+            out.extend_from_slice(&[SECOND, value_len as u8, FIRST, text.len() as u8]);
+            out.extend_from_slice(text.as_bytes());
+        }
+        Value::Bool(value) => {
+            out.extend_from_slice(&[SECOND, 2, (2 << 3 | VARINT) as u8, u8::from(*value)]);
+        }
+        Value::Int(number) => {
+            out.extend_from_slice(&[SECOND, value_len as u8, (3 << 3 | VARINT) as u8]);
+            varint(out, *number as u64);
+        }
+        Value::Double(number) => {
+            out.extend_from_slice(&[SECOND, 9, (4 << 3 | FIXED64) as u8]);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        _ => {}
+    }
+    true
+}
+
+/// Writes a short attribute up to its value, which has so many bytes after its own length; nothing if it
+/// is not short.
+#[inline]
+fn short_key(out: &mut Vec<u8>, field: u32, key: &str, value_len: usize) -> bool {
+    let length = 2 + key.len() + 2 + value_len;
     if key.is_empty() || length >= 0x80 {
         return false;
     }
-    out.extend_from_slice(&[
-        (field << 3 | BYTES) as u8,
-        length as u8,
-        FIRST,
-        key.len() as u8,
-    ]);
-    out.extend_from_slice(key);
-    out.extend_from_slice(&value.head[..value.head_len]);
-    out.extend_from_slice(value.tail);
+    let tag = (field << 3 | BYTES) as u8;
+    out.extend_from_slice(&[tag, length as u8, FIRST, key.len() as u8]);
+    out.extend_from_slice(key.as_bytes());
     true
 }
 
 /// Writes a list of texts, such as a path, in the same way.
 fn short_list(out: &mut Vec<u8>, field: u32, attr: &Attr<'_>) -> bool {
-    let (key, Value::Array(values)) = (attr.key.as_bytes(), &attr.value) else {
+    let Value::Array(values) = &attr.value else {
         return false;
     };
     let texts = || values.iter().map_while(Value::as_str);
     let listed: usize = texts().map(|text| 4 + text.len()).sum();
-    let length = 2 + key.len() + 4 + listed;
-    if key.is_empty() || length >= 0x80 || texts().count() < values.len() {
+    if texts().count() < values.len() || !short_key(out, field, &attr.key, 2 + listed) {
         return false;
     }
-    out.extend_from_slice(&[
-        (field << 3 | BYTES) as u8,
-        length as u8,
-        FIRST,
-        key.len() as u8,
-    ]);
-    out.extend_from_slice(key);
-    out.extend_from_slice(&[
-        SECOND,
-        2 + listed as u8,
-        (5 << 3 | BYTES) as u8,
-        listed as u8,
-    ]);
+    let (whole, listed) = (2 + listed as u8, listed as u8);
+    out.extend_from_slice(&[SECOND, whole, (5 << 3 | BYTES) as u8, listed]);
     for text in texts() {
-        out.extend_from_slice(&[FIRST, 2 + text.len() as u8, FIRST, text.len() as u8]);
+        let length = text.len() as u8;
+        out.extend_from_slice(&[FIRST, 2 + length, FIRST, length]);
         out.extend_from_slice(text.as_bytes());
     }
     true
-}
-
-/// A value as the second field of an attribute: what can be told before it is copied, and the rest.
-struct ShortValue<'v> {
-    /// Tag and length of the value, then its own tag and length or number; the longest number has
-    /// ten bytes.
-    head: [u8; 13],
-    head_len: usize,
-    tail: &'v [u8],
-}
-
-impl<'v> ShortValue<'v> {
-    #[inline]
-    fn of(value: &'v Value<'_>) -> Option<Self> {
-        let mut head = [0; 13];
-        head[0] = SECOND;
-        let (head_len, tail): (usize, &[u8]) = match value {
-            Value::Str(text) if text.len() < 0x7e => {
-                head[2..4].copy_from_slice(&[FIRST, text.len() as u8]);
-                (4, text.as_bytes())
-            }
-            Value::Bool(value) => {
-                head[2..4].copy_from_slice(&[(2 << 3 | VARINT) as u8, u8::from(*value)]);
-                (4, &[])
-            }
-            Value::Int(number) => {
-                head[2] = (3 << 3 | VARINT) as u8;
-                let (mut at, mut rest) = (3, *number as u64);
-                while rest >= 0x80 {
-                    head[at] = rest as u8 | 0x80;
-                    rest >>= 7;
-                    at += 1;
-                }
-                head[at] = rest as u8;
-                (at + 1, &[])
-            }
-            Value::Double(number) => {
-                head[2] = (4 << 3 | FIXED64) as u8;
-                head[3..11].copy_from_slice(&number.to_le_bytes());
-                (11, &[])
-            }
-            _ => return None,
-        };
-        head[1] = (head_len - 2 + tail.len()) as u8;
-        Some(Self {
-            head,
-            head_len,
-            tail,
-        })
-    }
 }
 
 fn attribute(attr: &Attr<'_>, out: &mut Vec<u8>) {
@@ -262,10 +228,12 @@ const FIXED64: u32 = 1;
 const BYTES: u32 = 2;
 const FIXED32: u32 = 5;
 
+#[inline]
 fn tag(out: &mut Vec<u8>, field: u32, wire_type: u32) {
     varint(out, u64::from(field << 3 | wire_type));
 }
 
+#[inline]
 fn varint(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
@@ -274,10 +242,12 @@ fn varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
+#[inline]
 fn varint_len(number: u64) -> usize {
     (number.max(1).ilog2() / 7 + 1) as usize
 }
 
+#[inline]
 fn bytes(out: &mut Vec<u8>, field: u32, value: &[u8]) {
     tag(out, field, BYTES);
     varint(out, value.len() as u64);

@@ -1,5 +1,7 @@
 //! Names of backends' own.
 
+use std::borrow::Cow;
+
 use super::attrs::Attrs;
 use super::kind::Kind;
 use super::llm::Figures;
@@ -37,12 +39,12 @@ pub(super) fn span<'a>(
 }
 
 /// Writes what the overlays say of the root.
-pub(super) fn root<'a>(settings: &MapSettings, name: Option<&'a str>, attrs: &mut Attrs<'a>) {
+pub(super) fn root<'a>(settings: &MapSettings, name: Option<&Cow<'a, str>>, attrs: &mut Attrs<'a>) {
     span(settings, Kind::Chain, None, attrs);
     for overlay in &settings.overlays {
         match overlay {
-            Overlay::Langfuse => attrs.push_some(langfuse::TRACE_NAME, name),
-            Overlay::Langsmith => attrs.push_some(langsmith::TRACE_NAME, name),
+            Overlay::Langfuse => attrs.push_some(langfuse::TRACE_NAME, name.cloned()),
+            Overlay::Langsmith => attrs.push_some(langsmith::TRACE_NAME, name.cloned()),
             Overlay::Mlflow => {}
         }
     }

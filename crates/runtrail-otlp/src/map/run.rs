@@ -66,7 +66,7 @@ pub(super) fn map<'a>(
     }
     describe_counts(run, &mut attrs);
     llm::describe_sum(&run.usage, &mut attrs);
-    overlay::root(settings, name.get(), &mut attrs);
+    overlay::root(settings, workflow.as_ref(), &mut attrs);
     note::set_metadata(run.metadata.as_deref(), &mut attrs);
     let (attributes, dropped_attributes_count) = attrs.finish();
     let (links, dropped_links_count) = link::links(place, run, metadata, parent);

@@ -42,7 +42,7 @@ pub(crate) struct Collector {
     held: usize,
     /// Of runs that ended; the next piece.
     ready: Held,
-    /// The room that a run's spans had, for those of the next one.
+    /// The room that spans had which are gone, for the next ones.
     spare: Option<Piece>,
     mapped: u64,
 }
@@ -186,7 +186,7 @@ impl Collector {
         });
         self.ready_with(&run, now, full);
         run.clear();
-        self.spare = Some(run);
+        self.spare.get_or_insert(run);
     }
 
     /// Appends what has waited long enough.
@@ -216,18 +216,20 @@ impl Collector {
     /// Appends what is there of runs that ended.
     pub(crate) fn take_ready(&mut self, full: &mut Vec<Piece>) {
         if !self.ready.piece.is_empty() {
-            self.ready.since = None;
-            full.push(self.ready.piece.take());
+            let empty = Held::new(self.empty_piece());
+            full.push(std::mem::replace(&mut self.ready, empty).piece);
         }
     }
 
     /// Takes back a piece that was delivered, for the room that it has.
     #[cfg(feature = "http")]
     pub(crate) fn give_back(&mut self, mut piece: Piece) {
-        if self.ready.piece.is_empty() {
-            piece.clear();
-            self.ready.piece = piece;
-        }
+        piece.clear();
+        self.spare = Some(piece);
+    }
+
+    fn empty_piece(&mut self) -> Piece {
+        self.spare.take().unwrap_or_else(|| Piece::new(self.form))
     }
 
     fn release_all(&mut self, now: Instant, full: &mut Vec<Piece>) {

@@ -164,14 +164,17 @@ fn runs_on_items(events: &[TraceEvent]) -> bool {
     spans.any(|span| span.parent_rule == ParentRule::Yield)
 }
 
-/// Whether two spans beside each other opened at one moment: nothing says which was first.
+/// Whether two spans beside each other, or two of one name, opened at one moment: nothing says which
+/// was first, and so which is the first of that name.
 fn has_tie(events: &[TraceEvent]) -> bool {
     let runs = fold_runs(events);
-    let moments = runs.iter().flat_map(|run| &run.spans);
-    let mut seen = std::collections::BTreeSet::new();
-    moments
-        .map(|span| (span.started_at, span.seq, span.depth))
-        .any(|moment| !seen.insert(moment))
+    let mut depths = std::collections::BTreeSet::new();
+    let mut names = std::collections::BTreeSet::new();
+    runs.iter().flat_map(|run| &run.spans).any(|span| {
+        let moment = (span.started_at, span.seq);
+        let name = (span.is_op(), span.label().to_string());
+        !depths.insert((moment, span.depth)) || !names.insert((moment, name))
+    })
 }
 
 proptest! {
