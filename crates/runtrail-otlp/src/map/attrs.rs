@@ -21,9 +21,14 @@ pub(super) struct Attrs<'a> {
 
 impl<'a> Attrs<'a> {
     pub(super) fn new(limits: MapLimits) -> Self {
+        Self::with_users(limits, 0)
+    }
+
+    /// As [`new`](Self::new), with room for so many of the user's.
+    pub(super) fn with_users(limits: MapLimits, users: usize) -> Self {
         Self {
             // What most spans hold, and no more than allocators hand out quickly.
-            list: Vec::with_capacity(ROOM),
+            list: Vec::with_capacity(ROOM + users.min(limits.attributes)),
             limits,
             own: 0,
             dropped: 0,

@@ -8,7 +8,9 @@ use crate::names::runtrail;
 
 /// The attribute's key: no segment is empty or a number, which some backends read as a list.
 pub(super) fn key(note: &str) -> String {
-    let mut key = String::from(runtrail::ANNOTATION);
+    // Room for a `_` more: few keys need even one.
+    let mut key = String::with_capacity(runtrail::ANNOTATION.len() + note.len() + 2);
+    key.push_str(runtrail::ANNOTATION);
     for segment in note.split('.') {
         key.push('.');
         if segment.is_empty() || segment.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -23,7 +23,7 @@ pub(super) fn map(
     let (start_nanos, end_nanos) = time::bounds(record);
     let step = Kind::of(record);
     let call = (record.usage.calls == 1).then(|| Figures::from(&record.usage));
-    let mut attrs = Attrs::new(*limits);
+    let mut attrs = Attrs::with_users(*limits, record.annotations.len());
     describe(record, name, &mut attrs);
     match call {
         Some(call) if step == Kind::Llm => {
