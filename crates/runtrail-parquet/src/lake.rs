@@ -232,7 +232,8 @@ impl Lake {
                 self.finish_run(request_id)?;
             }
         }
-        self.waiting.let_go()
+        self.waiting.let_go();
+        Ok(())
     }
 
     /// Encodes what still waits, ends every file, publishes, and records the export.

@@ -51,6 +51,11 @@ impl Texts {
             .unwrap_or_default()
     }
 
+    fn len_of(&self, number: u32) -> u64 {
+        let place = self.places.get(number as usize);
+        place.map_or(0, |(start, end)| u64::from(end - start))
+    }
+
     fn number_of(&mut self, text: &[u8]) -> u32 {
         let hash = self.hasher.hash_one(text);
         if let Some(&number) = self.index.find(hash, |&other| self.get(other) == text) {
