@@ -1,6 +1,7 @@
 //! Rows on their way to columns.
 
 mod events;
+mod links;
 mod spans;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use runtrail_core::span::Usage;
 use runtrail_core::time::Timestamp;
 
 pub(crate) use events::{EventRows, Misfits, event_bytes};
+pub(crate) use links::push_link;
 pub(crate) use spans::{push_group, push_op, push_run};
 
 use crate::encode::PageBuffer;

@@ -16,7 +16,7 @@ const EXPORTERS: [(&str, &str); 4] = [
 ];
 
 /// The keys of a summary, the ones of every exporter.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "anomalies",
     "anomalies_by_kind",
     "bytes_read",
@@ -31,6 +31,7 @@ const KEYS: [&str; 28] = [
     "files",
     "files_read",
     "groups",
+    "links",
     "misfits",
     "ops",
     "quarantine",

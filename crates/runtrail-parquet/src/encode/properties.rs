@@ -63,7 +63,7 @@ pub(super) fn of(
             _ => builder,
         };
     }
-    let run = ColumnPath::from("request_id");
+    let run = ColumnPath::from(order(table)[0]);
     Ok(builder
         .set_column_bloom_filter_enabled(run.clone(), true)
         .set_column_bloom_filter_max_ndv(run, settings.row_group_rows as u64)
