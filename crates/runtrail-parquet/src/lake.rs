@@ -267,6 +267,7 @@ impl Lake {
             quarantine,
             record: Some(record),
         };
+        self.work.keep();
         // Only one close can be, since it consumes the exporter.
         let _ = self.report.0.set(report);
         Ok(())

@@ -59,7 +59,8 @@
 //!
 //! [`LakeError`] names the path and the cause. After an error the export is over: files that were
 //! complete stay visible, the record in the log is missing, and running the export again ends with
-//! the files of an undisturbed one.
+//! the files of an undisturbed one. Folders that were made for an export that came to nothing go
+//! with it.
 
 mod commit;
 mod encode;
