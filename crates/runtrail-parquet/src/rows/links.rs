@@ -2,13 +2,14 @@
 
 use runtrail_core::link::{Link, Source};
 use runtrail_core::span::RunSummary;
+use runtrail_core::text::Text;
 
 use super::RowBuilder;
 
 /// Appends one of the things that started a run; the order is the schema's.
 pub(crate) fn push_link(rows: &mut RowBuilder, run: &RunSummary, link: &Link) {
-    rows.text(link.source.event_id().map(|id| id.as_str()));
-    rows.text(link.source.request_id().map(|id| id.as_str()));
+    rows.text(link.source.event_id().map(Text::as_str));
+    rows.text(link.source.request_id().map(Text::as_str));
     rows.text(Some(&run.request_id));
     rows.text(link.trigger_id.as_deref());
     rows.text(link.condition_id.as_deref());
