@@ -176,6 +176,26 @@ pub(crate) const UNIQUE: &[&str] = &[
     "end_event_id",
 ];
 
+/// How a column's values go to its pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Long text, at once.
+    Content,
+    /// Text that repeats, as the numbers of its values.
+    Dictionary,
+    /// By the Arrow writer.
+    Arrow,
+}
+
+pub(crate) fn layout(&(name, kind, _): &Column) -> Layout {
+    match kind {
+        Content => Layout::Content,
+        Text if !UNIQUE.contains(&name) => Layout::Dictionary,
+        Texts => Layout::Dictionary,
+        _ => Layout::Arrow,
+    }
+}
+
 /// Returns a table's columns.
 pub(crate) fn columns(table: Table) -> &'static [Column] {
     match table {
@@ -203,6 +223,20 @@ pub(crate) fn order(table: Table) -> &'static [&'static str] {
 pub fn arrow_schema(table: Table) -> SchemaRef {
     static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> =
         LazyLock::new(|| Table::ALL.map(make_schema));
+    Arc::clone(&SCHEMAS[table as usize])
+}
+
+/// Returns the part of a table's schema that the Arrow writer encodes.
+pub(crate) fn schema_for_arrow(table: Table) -> SchemaRef {
+    static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
+        Table::ALL.map(|table| {
+            let whole = arrow_schema(table);
+            let fields = whole.fields().iter().zip(columns(table));
+            let fields = fields.filter(|(_, column)| layout(column) == Layout::Arrow);
+            let fields: Vec<_> = fields.map(|(field, _)| Arc::clone(field)).collect();
+            Arc::new(Schema::new(fields))
+        })
+    });
     Arc::clone(&SCHEMAS[table as usize])
 }
 

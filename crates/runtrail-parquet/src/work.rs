@@ -144,7 +144,11 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
             Err(_) => true,
         };
         if abandoned {
-            fs::remove_dir_all(&path)?;
+            match fs::remove_dir_all(&path) {
+                // Its export was about to end, and removed it itself.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())

@@ -218,7 +218,7 @@ impl<'a> Stream<'a> {
                 touched.push(run);
             }
             let open = &mut self.open.entry(run).or_default().events;
-            open.push(event);
+            push_sharing(open, event);
             for event in events.by_ref() {
                 let same = open
                     .last()
@@ -227,7 +227,7 @@ impl<'a> Stream<'a> {
                     next = Some(event);
                     break;
                 }
-                open.push(event);
+                push_sharing(open, event);
             }
         }
         let until = self.complete_after.pop_front().unwrap_or_default() as usize;
@@ -319,6 +319,17 @@ impl<'a> Stream<'a> {
         let run = self.by_start.get(self.turn)?;
         Some(self.table.start(*run))
     }
+}
+
+/// Adds an event of a run. The run's id is taken from the event before where that costs nothing, since
+/// all that follows compares ids, and the same slice is known to be equal without a look at it.
+fn push_sharing(run: &mut Vec<TraceEvent>, mut event: TraceEvent) {
+    if let Some(last) = run.last()
+        && last.request_id.shares_chunk(&event.request_id)
+    {
+        event.request_id.clone_from(&last.request_id);
+    }
+    run.push(event);
 }
 
 /// The events of a run that were read.
