@@ -63,12 +63,13 @@ pub(crate) struct TableFormat {
 
 /// How each table is encoded.
 #[derive(Clone)]
-pub(crate) struct Formats(Arc<[TableFormat; 4]>);
+pub(crate) struct Formats(Arc<[TableFormat]>);
 
 impl Formats {
     pub(crate) fn new(settings: &LakeSettings) -> Result<Self> {
-        let [events, ops, groups, runs] = Table::ALL.map(|table| TableFormat::new(table, settings));
-        Ok(Self(Arc::new([events?, ops?, groups?, runs?])))
+        let formats = Table::ALL.map(|table| TableFormat::new(table, settings));
+        let formats: Result<Arc<[_]>> = formats.into_iter().collect();
+        Ok(Self(formats?))
     }
 
     pub(crate) fn of(&self, table: Table) -> &TableFormat {

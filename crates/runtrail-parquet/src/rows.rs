@@ -1,6 +1,7 @@
 //! Rows on their way to columns.
 
 mod events;
+mod links;
 mod scope;
 mod spans;
 
@@ -17,6 +18,7 @@ use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 
 pub(crate) use events::{EventRows, Misfits, event_bytes};
+pub(crate) use links::push_link;
 use scope::Scope;
 pub(crate) use spans::{push_group, push_op, push_run};
 

@@ -38,7 +38,7 @@ impl OwnColumn {
                 if !lists && !REPEATED.contains(&name) {
                     column = column.with_bounds();
                 }
-                if name == "request_id" {
+                if matches!(name, "request_id" | "to_request_id") {
                     column = column.with_bloom_filter(format.rows)?;
                 }
                 Some(Self::Dictionary(Box::new(column)))
