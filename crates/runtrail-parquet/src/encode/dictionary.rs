@@ -247,10 +247,10 @@ impl DictionaryColumn {
         let width = rle::bit_width(self.texts.places.len().saturating_sub(1) as u32);
         page.push(width as u8);
         rle::encode(numbers.iter().copied(), width, page);
-        let bytes = numbers
+        let text_bytes = numbers
             .iter()
-            .map(|&number| self.texts.get(number).len() as u64);
-        let text_bytes = bytes.sum();
+            .map(|&number| self.texts.len_of(number))
+            .sum();
         if let Some(bounds) = &mut self.bounds {
             bounds.add_page(&self.texts, &self.rows);
         }
