@@ -64,8 +64,10 @@ pub(crate) mod cause;
 pub(crate) mod clock;
 mod diagnose;
 mod engine;
+mod handle;
 mod lane;
 mod ledger;
+mod metrics;
 mod payload;
 mod queue;
 mod report;
@@ -84,7 +86,9 @@ use std::time::{Duration, Instant};
 pub use build::{Builder, StartError};
 pub use cause::{DropCause, Dropped};
 pub use clock::{Clock, ManualClock};
+pub use handle::Handle;
 pub use ledger::Truncated;
+pub use metrics::{Metric, MetricKind, MetricSink, PROMETHEUS_CONTENT_TYPE, Prometheus};
 pub use report::{FlushReport, Outcome, ShutdownReport};
 pub use settings::{Overflow, Settings};
 pub use stats::{Balance, ExporterState, ExporterStats, Stats};
@@ -103,7 +107,7 @@ type RecordIf = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// Dropping it shuts it down, within [`Settings::drop_deadline`], with a warning.
 #[must_use = "dropping the pipeline ends it"]
 pub struct Pipeline {
-    running: Option<Running>,
+    running: Option<Arc<Running>>,
 }
 
 struct Running {
@@ -145,18 +149,9 @@ impl Pipeline {
     ///
     /// The run ends when the last handle to it is dropped, and an id can be used again then.
     pub fn run(&self, request_id: &str) -> Run {
-        let Some(running) = &self.running else {
-            return Run::off();
-        };
-        let shared = &running.shared;
-        let wanted = running
-            .record_if
+        self.running
             .as_ref()
-            .is_none_or(|wanted| wanted(request_id));
-        if !wanted || shared.is(CLOSED) || shared.is_forked() {
-            return Run::off();
-        }
-        Run::begin(shared.id, shared.next_run(), request_id)
+            .map_or_else(Run::off, |running| running.run(request_id))
     }
 
     /// Records an event that the engine made itself; its run begins with its first event and ends
@@ -166,25 +161,29 @@ impl Pipeline {
     /// is not open is dropped and counted.
     pub fn emit(&self, event: TraceEvent) {
         if let Some(running) = &self.running {
-            crate::emit::at::send_raw(running.shared.id, event);
+            running.emit(event);
         }
     }
 
     /// Ends a run, after everything that this thread recorded of it: what is open in it is closed as
     /// `truncated`, and what its handles still record is dropped and counted.
     pub fn finish_run(&self, request_id: &str) {
-        let Some(running) = &self.running else { return };
-        if running.shared.is(CLOSED) || running.shared.is_forked() {
-            return;
+        if let Some(running) = &self.running {
+            running.finish_run(request_id);
         }
-        running.shared.leave_finished(request_id);
+    }
+
+    /// Returns a handle that records into this pipeline, for tasks, threads and what is installed
+    /// for the whole process; it does not keep the pipeline going.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.running.clone())
     }
 
     /// Returns what became of every event so far.
     pub fn stats(&self) -> Stats {
         self.running
             .as_ref()
-            .map(Running::stats)
+            .map(|running| running.stats())
             .unwrap_or_default()
     }
 
@@ -218,6 +217,28 @@ impl std::fmt::Debug for Pipeline {
 }
 
 impl Running {
+    fn run(&self, request_id: &str) -> Run {
+        let shared = &self.shared;
+        let wanted = self
+            .record_if
+            .as_ref()
+            .is_none_or(|wanted| wanted(request_id));
+        if !wanted || shared.is(CLOSED) || shared.is_forked() {
+            return Run::off();
+        }
+        Run::begin(shared.id, shared.next_run(), request_id)
+    }
+
+    fn emit(&self, event: TraceEvent) {
+        crate::emit::at::send_raw(self.shared.id, event);
+    }
+
+    fn finish_run(&self, request_id: &str) {
+        if !self.shared.is(CLOSED) && !self.shared.is_forked() {
+            self.shared.leave_finished(request_id);
+        }
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = lock(&self.shared.books).stats();
         let queues = stats.exporters.iter_mut().zip(self.lanes.iter());

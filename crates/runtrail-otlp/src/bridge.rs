@@ -68,6 +68,7 @@ impl<E: opentelemetry_sdk::trace::SpanExporter + std::fmt::Debug> SdkBridge<E> {
             // A worker drives sockets and timers, so that this thread can wait without being inside the
             // runtime: exporters with a blocking client refuse to work in there.
             runtime: tokio::runtime::Builder::new_multi_thread()
+                .thread_name("runtrail-otlp")
                 .worker_threads(1)
                 .enable_all()
                 .build()?,

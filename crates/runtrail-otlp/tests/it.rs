@@ -11,6 +11,8 @@ mod it {
     mod grpc;
     mod hosts;
     mod letters;
+    #[cfg(feature = "metrics")]
+    mod metrics;
     mod roundtrip;
     mod rows;
     mod settings;

@@ -45,18 +45,24 @@
 //! |---|---|
 //! | `json` (default) | the exporters `json` and `jsonl`, and dead letters |
 //! | `parquet` | the exporter `parquet` |
+//! | `otlp` | the exporters `otlp` and `otlp-json` |
+//! | `grpc`, `zstd` | gRPC and Zstandard for `otlp` |
 
 mod config;
 mod pause;
+mod trail;
 
 pub use config::{
-    Config, ConfigBuilder, ConfigErrors, ExporterPlan, OpenError, PROCESSOR_NAMES, Parts, Place,
-    Problem, exporter_names,
+    Config, ConfigBuilder, ConfigErrors, ExporterPlan, OpenError, OpenErrors, PROCESSOR_NAMES,
+    Parts, Place, Problem, exporter_names,
 };
 pub use pause::{Pause, Stop};
+pub use trail::{StartError, Trail};
 
 pub use runtrail_core as core;
 #[cfg(feature = "json")]
 pub use runtrail_json as json;
+#[cfg(feature = "otlp")]
+pub use runtrail_otlp as otlp;
 #[cfg(feature = "parquet")]
 pub use runtrail_parquet as parquet;

@@ -23,9 +23,15 @@ const OURS: &[(&str, &[&str])] = &[
     ("runtrail-parquet", &["runtrail-core"]),
     (
         "runtrail",
-        &["runtrail-core", "runtrail-json", "runtrail-parquet"],
+        &[
+            "runtrail-core",
+            "runtrail-json",
+            "runtrail-otlp",
+            "runtrail-parquet",
+        ],
     ),
     ("runtrail-testkit", &["runtrail-core"]),
+    ("runtrail-tracing", &["runtrail-core"]),
     ("runtrail-trigger", &["runtrail-core"]),
     (
         "runtrail-cli",
@@ -61,6 +67,7 @@ const FENCED: &[(&str, &[&str])] = &[
     ("ureq", &["runtrail-otlp"]),
     ("rusqlite", &["runtrail-trigger"]),
     ("toml", &["runtrail"]),
+    ("tracing-subscriber", &["runtrail-tracing"]),
 ];
 
 fn root() -> PathBuf {

@@ -113,14 +113,14 @@ impl Builder {
             .map_err(StartError::thread)?;
         threads.worker = Some(worker);
         Ok(Pipeline {
-            running: Some(Running {
+            running: Some(Arc::new(Running {
                 shared,
                 lanes,
                 record_if: self.record_if,
                 threads: Mutex::new(threads),
                 ending: Mutex::new(Ending::No),
                 ended: Condvar::new(),
-            }),
+            })),
         })
     }
 }
