@@ -51,6 +51,12 @@
 //! annotation `runtrail.lost`, with the number of events and, by cause and kind, what they were.
 //! One eighth of every ring and queue is kept for ends, `llm_usage` and the bounds of runs.
 //!
+//! # Media
+//!
+//! Bytes that an op refers to ([`Op::media`](crate::emit::Op::media)) go to a [`MediaStore`] on a
+//! thread of its own, each content once. They wait within the same budget; what is not stored is
+//! counted ([`MediaStats`]), and the run's own stream says so.
+//!
 //! # The end
 //!
 //! [`Pipeline::flush`] covers everything recorded before the call on every thread and closes
@@ -67,6 +73,7 @@ mod engine;
 mod handle;
 mod lane;
 mod ledger;
+pub(crate) mod media;
 mod metrics;
 mod payload;
 mod queue;
@@ -88,6 +95,7 @@ pub use cause::{DropCause, Dropped};
 pub use clock::{Clock, ManualClock};
 pub use handle::Handle;
 pub use ledger::Truncated;
+pub use media::{MEDIA_FAILED_KEY, MediaStats, MediaStore};
 pub use metrics::{Metric, MetricKind, MetricSink, PROMETHEUS_CONTENT_TYPE, Prometheus};
 pub use report::{FlushReport, Outcome, ShutdownReport};
 pub use settings::{Overflow, Settings};
@@ -226,7 +234,12 @@ impl Running {
         if !wanted || shared.is(CLOSED) || shared.is_forked() {
             return Run::off();
         }
-        Run::begin(shared.id, shared.next_run(), request_id)
+        let number = shared.next_run();
+        let media = shared.media.has_store().then(|| {
+            shared.media.begin_run(number, request_id);
+            Arc::clone(&shared.media)
+        });
+        Run::begin(shared.id, number, request_id, media)
     }
 
     fn emit(&self, event: TraceEvent) {
@@ -235,6 +248,7 @@ impl Running {
 
     fn finish_run(&self, request_id: &str) {
         if !self.shared.is(CLOSED) && !self.shared.is_forked() {
+            self.shared.media.finish_run(request_id);
             self.shared.leave_finished(request_id);
         }
     }
@@ -246,6 +260,7 @@ impl Running {
             exporter.waiting_bytes = lane.waiting_bytes();
         }
         let waiting: u64 = stats.exporters.iter().map(|e| e.waiting_bytes).sum();
+        stats.media = self.shared.media.stats();
         stats.waiting_bytes = self.shared.ring_bytes() as u64 + waiting;
         stats
     }
@@ -261,9 +276,11 @@ impl Running {
             return FlushReport::default();
         }
         let deadline = shared::deadline(limit);
+        // First, since notes of what was not stored are to be covered as well.
+        let media_waiting = self.shared.media.wait(shared::deadline(limit / 2));
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));
         self.shared.request(Request::Flush(Arc::clone(&ticket)));
-        FlushReport::new(self.names(), ticket.wait())
+        FlushReport::new(self.names(), ticket.wait(), media_waiting)
     }
 
     fn shut_down(&self, limit: Duration) -> ShutdownReport {
@@ -274,6 +291,9 @@ impl Running {
         if let Some(report) = self.join_ending(deadline) {
             return report;
         }
+        // Before anything is refused, so that runs can tell of what was not stored.
+        self.shared.media.wait(shared::deadline(limit / 2));
+        self.shared.media.close(&self.shared);
         self.shared.state.fetch_or(CLOSED, Ordering::AcqRel);
         self.shared.announce_room();
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));

@@ -4,6 +4,7 @@ mod builder;
 mod environment;
 mod explain;
 mod exporters;
+mod media;
 mod parts;
 mod pipeline;
 mod problem;
@@ -20,7 +21,7 @@ pub use problem::{ConfigErrors, Place, Problem};
 pub use processors::PROCESSOR_NAMES;
 
 use runtrail_core::export::Exporter;
-use runtrail_core::pipeline::Settings;
+use runtrail_core::pipeline::{MediaStore, Settings};
 use runtrail_core::process::Processor;
 
 /// Picks runs by their ids.
@@ -51,6 +52,8 @@ pub struct Config {
     exporters: Vec<Box<dyn Exporter>>,
     variables: Vec<(String, String)>,
     record_if: Option<RecordIf>,
+    media_folder: Option<Placed<String>>,
+    media_store: Option<Box<dyn MediaStore>>,
 }
 
 impl Config {

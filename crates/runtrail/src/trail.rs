@@ -140,6 +140,9 @@ impl Parts {
             for exporter in self.exporters {
                 builder = builder.boxed_exporter(exporter);
             }
+            if let Some(store) = self.media_store {
+                builder = builder.media_store(store);
+            }
             if let Some(wanted) = self.record_if {
                 builder = builder.record_if(wanted);
             }

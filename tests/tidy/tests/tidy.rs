@@ -18,6 +18,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("runtrail-core", &[]),
     ("runtrail-archive", &["runtrail-core", "runtrail-otlp-wire"]),
     ("runtrail-json", &["runtrail-core"]),
+    ("runtrail-media", &["runtrail-core"]),
     ("runtrail-otlp", &["runtrail-core", "runtrail-otlp-wire"]),
     ("runtrail-otlp-wire", &[]),
     ("runtrail-parquet", &["runtrail-core"]),
@@ -26,6 +27,7 @@ const OURS: &[(&str, &[&str])] = &[
         &[
             "runtrail-core",
             "runtrail-json",
+            "runtrail-media",
             "runtrail-otlp",
             "runtrail-parquet",
         ],
@@ -52,7 +54,7 @@ const OURS: &[(&str, &[&str])] = &[
 const FENCED: &[(&str, &[&str])] = &[
     ("arrow", &["runtrail-parquet"]),
     ("parquet", &["runtrail-parquet"]),
-    ("object_store", &["runtrail-parquet"]),
+    ("object_store", &["runtrail-media", "runtrail-parquet"]),
     ("clap", &["runtrail-cli"]),
     // The testkit's receiver, behind a feature.
     ("opentelemetry", &["runtrail-otlp"]),
@@ -61,7 +63,12 @@ const FENCED: &[(&str, &[&str])] = &[
     ("prost", &["runtrail-testkit"]),
     (
         "tokio",
-        &["runtrail-otlp", "runtrail-parquet", "runtrail-testkit"],
+        &[
+            "runtrail-media",
+            "runtrail-otlp",
+            "runtrail-parquet",
+            "runtrail-testkit",
+        ],
     ),
     ("tonic", &["runtrail-otlp", "runtrail-testkit"]),
     ("ureq", &["runtrail-otlp"]),

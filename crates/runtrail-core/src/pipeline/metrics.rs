@@ -96,7 +96,7 @@ impl Metric {
     }
 
     /// Every metric of a pipeline.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 20] = [
         Self::counter(
             "runtrail.events.emitted",
             "{event}",
@@ -156,6 +156,30 @@ impl Metric {
             "By",
             "Bytes that rings, their payloads and the exporters' queues take",
             |stats, each| each(&[], stats.waiting_bytes),
+        ),
+        Self::counter(
+            "runtrail.media.stored",
+            "{content}",
+            "Contents of media that were stored",
+            |stats, each| each(&[], stats.media.stored),
+        ),
+        Self::counter(
+            "runtrail.media.failed",
+            "{content}",
+            "Contents of media that the store failed at",
+            |stats, each| each(&[], stats.media.failed),
+        ),
+        Self::counter(
+            "runtrail.media.refused",
+            "{reference}",
+            "References to media that never came to a store",
+            |stats, each| each(&[], stats.media.refused),
+        ),
+        Self::gauge(
+            "runtrail.media.waiting",
+            "{content}",
+            "Contents of media that wait for the store",
+            |stats, each| each(&[], stats.media.waiting),
         ),
         Self::counter(
             "runtrail.exporter.delivered",

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use runtrail_core::export::{Exporter, SpanExporter, Spans};
-use runtrail_core::pipeline::Settings;
+use runtrail_core::pipeline::{MediaStore, Settings};
 use runtrail_core::process::{Processor, Sample, SampleSettings};
 use toml::de::DeTable;
 
 use super::environment::{self, Environment};
 use super::exporters::{self, ExporterPlan};
+use super::media;
 use super::pipeline;
 use super::problem::{ConfigErrors, Place, Problem};
 use super::processors;
@@ -32,6 +33,7 @@ pub struct ConfigBuilder {
     otherwise: Vec<(String, String)>,
     changes: Vec<pipeline::Change>,
     record_if: Option<RecordIf>,
+    media_store: Option<Box<dyn MediaStore>>,
 }
 
 /// What a file says.
@@ -41,6 +43,7 @@ struct Said {
     pipeline: pipeline::Said,
     processors: Vec<Placed<Box<dyn Processor>>>,
     exporters: Vec<ExporterPlan>,
+    media_folder: Option<Placed<String>>,
 }
 
 impl ConfigBuilder {
@@ -101,6 +104,12 @@ impl ConfigBuilder {
         self
     }
 
+    /// Sets where the bytes of media go, in the place of the file's folder.
+    pub fn media_store(mut self, store: impl MediaStore + 'static) -> Self {
+        self.media_store = Some(Box::new(store));
+        self
+    }
+
     /// Changes limits of the pipeline, after what the file and the environment say of them.
     pub fn settings(mut self, change: impl FnOnce(&mut Settings) + Send + 'static) -> Self {
         self.changes.push(Box::new(change));
@@ -152,6 +161,8 @@ impl ConfigBuilder {
             exporters: self.exporters,
             variables: self.variables,
             record_if: self.record_if,
+            media_folder: said.media_folder,
+            media_store: self.media_store,
         })
     }
 }
@@ -235,6 +246,9 @@ fn read_text(
             enabled.map(|on| Placed::new(on, document.place(&section.span_of("enabled"))));
         if let Some(table) = section.table("pipeline", &mut document) {
             said.pipeline.read(table, &mut document);
+        }
+        if let Some(table) = section.table("media", &mut document) {
+            said.media_folder = media::read(table, &mut document);
         }
         for one in section.tables("processors", &mut document) {
             let place = document.place(&one.span());

@@ -4,12 +4,12 @@ use std::error::Error;
 use std::fmt;
 
 use runtrail_core::export::Exporter;
-use runtrail_core::pipeline::Settings;
+use runtrail_core::pipeline::{MediaStore, Settings};
 use runtrail_core::process::Processor;
 
-use super::explain::explain;
+use super::explain::Explained;
 use super::exporters::Around;
-use super::{Config, Place, RecordIf};
+use super::{Config, Place, RecordIf, media};
 use crate::pause::{Pause, Stop};
 
 /// What a configuration comes to, ready to be put to work.
@@ -18,6 +18,8 @@ pub struct Parts {
     pub processors: Vec<Box<dyn Processor>>,
     /// The exporters, opened, with their wrappers around them.
     pub exporters: Vec<Box<dyn Exporter>>,
+    /// Where the bytes of media go, if anywhere.
+    pub media_store: Option<Box<dyn MediaStore>>,
     /// The limits of the pipeline.
     pub settings: Settings,
     /// Ends the waits of exporters that try again or keep to a rate, so that they can be closed.
@@ -87,6 +89,7 @@ impl Config {
         let mut parts = Parts {
             processors: Vec::new(),
             exporters: Vec::new(),
+            media_store: None,
             settings: self.pipeline.settings.clone(),
             stop: pause.stop(),
             explanation: String::new(),
@@ -121,8 +124,21 @@ impl Config {
         }
         let off = self.enabled.filter(|enabled| !enabled.value);
         let off = off.map(|enabled| enabled.place);
-        parts.explanation = explain(off.as_ref(), &opened, &self.processors, &self.pipeline);
+        let media = match (&self.media_store, &self.media_folder) {
+            (Some(store), _) => Some((store.name(), &Place::Code)),
+            (None, Some(folder)) => Some((&*folder.value, &folder.place)),
+            (None, None) => None,
+        };
+        let explained = Explained {
+            off: off.as_ref(),
+            exporters: &opened,
+            media,
+            processors: &self.processors,
+            pipeline: &self.pipeline,
+        };
+        parts.explanation = explained.line();
         if enabled {
+            parts.media_store = media::store(self.media_store, self.media_folder.as_ref());
             let processors = self.processors.into_iter();
             parts.processors = processors.map(|placed| placed.value).collect();
         }

@@ -17,6 +17,15 @@ fn toml() -> String {
     let page = page();
     let (_, rest) = page.split_once("```toml\n").unwrap();
     let (toml, _) = rest.split_once("```").unwrap();
+    let (before, media) = toml.split_once("[media]\n").unwrap();
+    let (media, after) = media.split_once("\n\n").unwrap();
+    let without = format!("{before}{after}");
+    let with = format!("{before}[media]\n{media}\n\n{after}");
+    let toml = if cfg!(feature = "media") {
+        with
+    } else {
+        without
+    };
     let mut tables = toml.split(HEAD);
     let mut kept = tables.next().unwrap().to_owned();
     for table in tables {

@@ -220,3 +220,37 @@ fn spans_go_where_the_table_or_else_the_environment_says() {
         assert_eq!(receiver.look(|store| store.spans.len()), 2);
     }
 }
+
+#[cfg(feature = "media")]
+#[test]
+fn media_go_to_the_folder_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path().join("media");
+    let toml = format!("[media]\nfolder = {:?}\n", at.display());
+    let config = Config::builder().text("f.toml", toml).load().unwrap();
+    let (trail, line) = logged(|| config.start().unwrap());
+    let said = format!("; media: {} (f.toml:2:10); all else", at.display());
+    assert!(line.contains(&said), "{line}");
+    let run = trail.run("r1");
+    let op = run.op("draw", &Ctx::default(), || ());
+    op.media(b"abc".to_vec(), "image/png");
+    op.end_ok(|| ());
+    drop(run);
+    let report = trail.shutdown(Duration::from_secs(5));
+    assert!(report.is_complete(), "{report}");
+    assert_eq!(report.stats.media.stored, 1);
+    assert_eq!(std::fs::read_dir(at).unwrap().count(), 1);
+}
+
+#[test]
+fn media_need_a_folder() {
+    let errors = Config::builder()
+        .text("f.toml", "[media]\nfoldr = \"x\"")
+        .load();
+    let said = errors.unwrap_err().to_string();
+    assert!(said.contains("f.toml:1:1: media need a `folder`"), "{said}");
+    assert!(
+        said.contains("unknown key `foldr`; did you mean `folder`?"),
+        "{said}"
+    );
+}
