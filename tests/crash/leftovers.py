@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-TABLES = ("events", "ops", "groups", "runs")
+TABLES = ("events", "ops", "groups", "runs", "links")
 SIDE_FOLDER = "_runtrail"
 STAGING = f"{SIDE_FOLDER}/tmp/"
 RECORDS = f"{SIDE_FOLDER}/log/"

@@ -14,6 +14,7 @@ from difference import Difference, expect, expect_equal
 from event_rows import check_event_rows, check_sums
 from lake_files import check_files, present_tables
 from lake_schema import SIDE_FOLDER, TABLES, expected_columns
+from link_rows import check_link_rows, links_of
 from readers import PARTITION_KEYS, READERS, DuckDb
 from source import Event, Reading, read_sources
 from span_rows import check_span_rows, read_rows
@@ -44,11 +45,14 @@ def check_quarantine(lake: Path, readings: list[Reading], expected: int) -> None
 
 def check_tables_present(lake: Path, wanted: list[str], events: list[Event]) -> list[str]:
     present = present_tables(lake)
-    kinds = {event.kind for event in events}
-    for table in wanted:
-        # A lake without groups need not have a folder for them.
-        if table != "groups" or "group_start" in kinds:
-            expect(table in present, f"{lake} has no table {table}")
+    # A table without rows has no folder.
+    empty = set()
+    if not any(event.kind == "group_start" for event in events):
+        empty.add("groups")
+    if not links_of(events):
+        empty.add("links")
+    for table in set(wanted) - empty:
+        expect(table in present, f"{lake} has no table {table}")
     return present
 
 
@@ -84,10 +88,11 @@ def check_lake(arguments: argparse.Namespace, readings: list[Reading]) -> dict[s
     for reader_class in READERS:
         try:
             check_event_rows(reader_class(lake / "events"), events)
-            spans = [table for table in tables if table != "events"]
-            check_span_rows(
-                {table: read_rows(reader_class(lake / table), table) for table in spans}, events
-            )
+            others = [table for table in tables if table != "events"]
+            found = {table: read_rows(reader_class(lake / table), table) for table in others}
+            check_span_rows(found, events)
+            if "links" in found:
+                check_link_rows(found["links"], events)
         except Difference as difference:
             raise Difference(f"{reader_class.name}: {difference}") from difference
     return rows

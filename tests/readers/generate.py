@@ -19,6 +19,17 @@ ODD_JSON = r"""
 1234567890123456789012345.000 NaN -Infinity [Infinity,null] "\ud83dlone" "\u0000\udc00"
 "\ud83d\ude00\/" {"b":1,"a":{"z":[],"b":{}},"b":2} [[[[{"deep":[1.0,1.00,true]}]]]] "" {} null
 """.split()
+# What is said of a source in a note of a link; some of it is too little for a link.
+LINK_SOURCES = (
+    {"source": "event", "from_event_id": "order-1", "from_request_id": "shop-7"},
+    {"from_event_id": "order-2"},
+    {"source": "run", "from_request_id": "shop-8"},
+    {"from_request_id": "shop-9", "from_event_id": None},
+    {"source": "clock", "from_id": "nine"},
+    {"source": "file", "from_id": "/in/naïve.csv", "from_event_id": "not-read"},
+    {"source": "event", "from_request_id": "shop-1"},
+    {"source": 7},
+)
 # Values that do not fit the promoted column of their key, and a few that only just do.
 MISFITS = '"12" true null 2.5 3.0 4e2 9007199254740993 9223372036854775808 {} -1'.split()
 
@@ -102,8 +113,20 @@ class Generator:
         inner = [Step(kind, "main.see", ctx, payload) for kind, payload in kinds.items()]
         return self.op("main.see", ctx, inner)
 
+    def link(self) -> str:
+        link = self.random.choice(LINK_SOURCES) | {"trigger_id": "on-order", "later": [1]}
+        if self.maybe(0.5):
+            link |= {"condition_id": self.random.choice(WORDS), "trigger_run_id": "firing-1"}
+        if not self.maybe(0.1):
+            at = self.timestamp(self.random.randrange(FOUR_DAYS))
+            link["at"] = at.removesuffix("Z") if self.maybe(0.3) else at
+        return json.dumps(link)
+
     def steps(self) -> Iterator[Step]:
         open_groups: list[str] = []
+        while self.maybe(0.4):
+            note = members(key='"runtrail.link"', value=self.link())
+            yield Step("annotation", self.random.choice([None, "main"]), [], note)
         for turn in range(self.random.randint(1, 6)):
             open_groups.append(f'"turn-{turn % 4}"')
             yield Step("group_start", None, [], members(name=open_groups[-1], by=self.value()))

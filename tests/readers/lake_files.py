@@ -25,7 +25,7 @@ EVENT_ORDERS = (
     ["request_id", "timestamp", "timestamp_nanos", "seq"],
 )
 # What a row is partitioned by; the second stands in where a row has no first.
-TIME_COLUMNS = {"events": ["timestamp"]}
+TIME_COLUMNS = {"events": ["timestamp"], "links": ["at"]}
 START_COLUMNS = ["started_at", "ended_at"]
 
 

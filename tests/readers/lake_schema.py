@@ -92,6 +92,12 @@ TABLES: dict[str, list[Column]] = {
         double     llm_cost_usd
         strings    llm_models
     """),
+    "links": _columns("""
+        string     from_event_id from_request_id to_request_id! trigger_id condition_id
+        timestamp  at!
+        smallint   at_nanos
+        string     trigger_run_id source! from_id
+    """),
 }
 
 SIDE_FOLDER = "_runtrail"

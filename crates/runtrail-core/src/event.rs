@@ -310,6 +310,61 @@ impl TraceEvent {
         }
     }
 
+    /// Copies the texts of events out of their chunks, into one chunk for all.
+    ///
+    /// For keeping many events of larger chunks: a chunk for each, as [`TraceEvent::detached`] makes,
+    /// would cost more than the copy. The texts must be less than 4 GiB together.
+    pub fn detached_together<'e>(events: impl Iterator<Item = &'e Self> + Clone) -> Vec<Self> {
+        let mut all = String::with_capacity(events.clone().map(Self::text_bytes).sum());
+        let mut run: Option<&Text> = None;
+        for event in events.clone() {
+            if run != Some(&event.request_id) {
+                all.push_str(&event.request_id);
+                run = Some(&event.request_id);
+            }
+            for text in event.texts() {
+                all.push_str(text);
+            }
+        }
+        let chunk = Text::new(all);
+        let mut at = 0;
+        let mut next = |text: &Text| {
+            at += text.size();
+            chunk.part((at - text.size(), at))
+        };
+        let mut copies: Vec<Self> = Vec::with_capacity(events.clone().count());
+        for event in events {
+            let request_id = match copies.last() {
+                Some(last) if last.request_id == event.request_id => last.request_id.clone(),
+                _ => next(&event.request_id),
+            };
+            copies.push(Self {
+                request_id,
+                event_id: next(&event.event_id),
+                op_name: event.op_name.as_ref().map(&mut next),
+                payload: Payload::from_parts(next(event.payload.text()), *event.payload.slots()),
+                extra: event.extra.as_ref().map(&mut next),
+                kind: match &event.kind {
+                    EventKind::Unknown(name) => EventKind::Unknown(name.detached()),
+                    known => known.clone(),
+                },
+                ctx: event.ctx.clone(),
+                timestamp: event.timestamp,
+                seq: event.seq,
+            });
+        }
+        copies
+    }
+
+    /// The texts but for the run's id, the kind and the path.
+    fn texts(&self) -> impl Iterator<Item = &Text> {
+        [&self.event_id]
+            .into_iter()
+            .chain(&self.op_name)
+            .chain([self.payload.text()])
+            .chain(&self.extra)
+    }
+
     /// Returns the bytes of text that this event refers to.
     pub fn text_bytes(&self) -> usize {
         let op_name = self.op_name.as_ref().map_or(0, Text::size);
@@ -378,14 +433,35 @@ mod tests {
         assert_eq!(Ctx::default().path(), "");
     }
 
-    #[test]
-    fn an_event_cloned_in_place_is_the_event() {
+    fn two_events() -> [TraceEvent; 2] {
         let lines = [
             r#"{"event_id":"1","request_id":"r","kind":"op_end","op_name":"a","ctx":["main"],"timestamp":"2026-11-21T01:00:00Z","seq":0,"payload":{"status":"ok"},"host":"h"}"#,
             r#"{"event_id":"2","request_id":"s","kind":"odd","op_name":null,"ctx":[],"timestamp":"2026-11-21T01:00:01.0000001Z","seq":1,"payload":{"n":1}}"#,
         ];
         let mut reader = crate::wire::WireReader::default();
-        let [one, other] = lines.map(|line| reader.read(&line.into()).unwrap());
+        lines.map(|line| reader.read(&line.into()).unwrap())
+    }
+
+    #[test]
+    fn copies_are_the_events_in_one_chunk_of_their_own() {
+        let [one, other] = two_events();
+        let events = [&one, &one, &other, &one];
+        let copies = TraceEvent::detached_together(events.into_iter());
+        let text: usize = events.iter().map(|event| event.text_bytes()).sum();
+        for (copy, event) in copies.iter().zip(events) {
+            assert!(copy == event && copy.is_repeat_of(event));
+            assert_eq!(copy.payload.slots(), event.payload.slots());
+            assert_eq!(copy.extra, event.extra);
+            assert!(copy.payload.text().shares_chunk(&copies[0].event_id));
+            assert!(copy.event_id.chunk_len() < text);
+        }
+        assert!(copies[0].request_id.same_slice(&copies[1].request_id));
+        assert!(TraceEvent::detached_together(events[..0].iter().copied()).is_empty());
+    }
+
+    #[test]
+    fn an_event_cloned_in_place_is_the_event() {
+        let [one, other] = two_events();
         let mut event = one.clone();
         for source in [&other, &one] {
             event.clone_from(source);

@@ -492,6 +492,8 @@ pub struct RunTotals {
     pub truncated_ops: u64,
     /// Groups that were open at the end of their run, or closed as truncated.
     pub truncated_groups: u64,
+    /// What started the runs.
+    pub links: u64,
     /// The LLM usage of all runs.
     pub usage: Usage,
     /// What does not add up, by kind.
@@ -508,6 +510,7 @@ impl RunTotals {
         self.groups += run.groups;
         self.truncated_ops += run.truncated_ops;
         self.truncated_groups += run.truncated_groups;
+        self.links += run.links.len() as u64;
         self.usage.add(&run.usage);
         self.anomalies.add(&run.anomalies);
     }

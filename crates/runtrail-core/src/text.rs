@@ -36,7 +36,7 @@ impl Clone for Text {
     /// Neighbours mostly share a chunk; then no reference is counted, which costs more than all else.
     #[inline]
     fn clone_from(&mut self, source: &Self) {
-        if self.same_chunk(source) {
+        if self.shares_chunk(source) {
             (self.start, self.end) = (source.start, source.end);
         } else {
             *self = source.clone();
@@ -227,14 +227,14 @@ impl Text {
 
     /// Whether both are slices of one chunk, which therefore stays in memory with either.
     #[inline]
-    pub(crate) fn same_chunk(&self, other: &Self) -> bool {
+    pub fn shares_chunk(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.chunk, &other.chunk)
     }
 
     /// Whether both are the same slice of the same chunk, which needs no look at the text.
     #[inline]
     pub(crate) fn same_slice(&self, other: &Self) -> bool {
-        self.start == other.start && self.end == other.end && self.same_chunk(other)
+        self.start == other.start && self.end == other.end && self.shares_chunk(other)
     }
 }
 
@@ -319,7 +319,7 @@ mod tests {
         let hello = chunk.slice(0..6);
         let shared = hello.share(&hello[3..]);
         assert_eq!(shared, "llo");
-        assert!(shared.same_chunk(&chunk));
+        assert!(shared.shares_chunk(&chunk));
         assert_eq!(hello.share(&chunk[5..8]), "");
         assert_eq!(hello.share("elsewhere"), "");
     }
@@ -331,7 +331,7 @@ mod tests {
         for source in [&chunk.slice(7..12), &other, &chunk] {
             text.clone_from(source);
             assert_eq!(text, *source);
-            assert!(text.same_chunk(source));
+            assert!(text.shares_chunk(source));
         }
     }
 

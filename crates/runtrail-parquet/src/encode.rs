@@ -1,14 +1,18 @@
 //! Encoding row groups, in order of their rows, on any number of threads.
 
+mod chunk;
 mod content;
+mod dictionary;
 mod order;
+mod own;
 mod pool;
 mod properties;
+mod rle;
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::arrow::arrow_writer::{
     ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
@@ -18,8 +22,8 @@ use parquet::file::properties::WriterPropertiesPtr;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{SchemaDescriptor, TypePtr};
 
-use content::ContentColumn;
-pub(crate) use content::{ContentChunk, PageBuffer, Scratch};
+pub(crate) use chunk::{OwnChunk, Scratch};
+pub(crate) use own::OwnColumn;
 pub(crate) use pool::EncodePool;
 pub(crate) use properties::CONTENT_PAGE_BYTES;
 use runtrail_core::event::TraceEvent;
@@ -27,7 +31,7 @@ use runtrail_core::event::TraceEvent;
 use crate::fresh::FreshEvents;
 use crate::partition::PartitionKey;
 use crate::rows::{EventRows, Misfits, RowBuilder};
-use crate::schema::arrow_schema;
+use crate::schema::{Layout, arrow_schema, columns, layout, schema_for_arrow};
 use crate::settings::{LakeSettings, Table};
 use crate::waiting::{GroupRows, RowGroup};
 
@@ -44,7 +48,7 @@ pub(crate) struct Encoded {
 /// An encoded column.
 pub(crate) enum Chunk {
     Arrow(ArrowColumnChunk),
-    Content(ContentChunk),
+    Own(OwnChunk),
 }
 
 /// How a table is encoded.
@@ -53,16 +57,19 @@ pub(crate) struct TableFormat {
     pub(crate) schema: TypePtr,
     pub(crate) properties: WriterPropertiesPtr,
     factory: ArrowRowGroupWriterFactory,
+    /// The most rows of a row group.
+    rows: u64,
 }
 
 /// How each table is encoded.
 #[derive(Clone)]
-pub(crate) struct Formats(Arc<[TableFormat; 4]>);
+pub(crate) struct Formats(Arc<[TableFormat]>);
 
 impl Formats {
     pub(crate) fn new(settings: &LakeSettings) -> Result<Self> {
-        let [events, ops, groups, runs] = Table::ALL.map(|table| TableFormat::new(table, settings));
-        Ok(Self(Arc::new([events?, ops?, groups?, runs?])))
+        let formats = Table::ALL.map(|table| TableFormat::new(table, settings));
+        let formats: Result<Arc<[_]>> = formats.into_iter().collect();
+        Ok(Self(formats?))
     }
 
     pub(crate) fn of(&self, table: Table) -> &TableFormat {
@@ -88,6 +95,7 @@ impl TableFormat {
             schema,
             properties,
             factory,
+            rows: settings.row_group_rows as u64,
         })
     }
 
@@ -120,17 +128,13 @@ impl TableFormat {
 /// The columns of a row group that is being encoded.
 struct GroupEncoder<'s> {
     table: Table,
+    /// Of the columns that the Arrow writer encodes.
     schema: SchemaRef,
-    columns: Vec<ColumnEncoder>,
-    /// Of the columns of content, in their order.
-    buffers: Vec<PageBuffer>,
+    writers: Vec<ArrowColumnWriter>,
+    /// The others, in their order.
+    own: Vec<OwnColumn>,
     scratch: &'s mut Scratch,
     rows: usize,
-}
-
-enum ColumnEncoder {
-    Arrow(Box<ArrowColumnWriter>),
-    Content(Box<ContentColumn>),
 }
 
 impl<'s> GroupEncoder<'s> {
@@ -140,32 +144,20 @@ impl<'s> GroupEncoder<'s> {
         index: u64,
         scratch: &'s mut Scratch,
     ) -> Result<Self> {
-        let schema = arrow_schema(table);
-        let writers = format.factory.create_column_writers(index as usize)?;
+        let (mut arrow, mut own) = (Vec::new(), Vec::new());
         // Every field is one leaf: a list has one element, and there are no structs.
-        let columns: Vec<_> = writers
-            .into_iter()
-            .zip(schema.fields())
-            .enumerate()
-            .map(|(at, (writer, field))| match field.data_type() {
-                DataType::Utf8View => {
-                    let descriptor = format.descriptor.column(at);
-                    let compression = format.properties.compression(descriptor.path());
-                    ColumnEncoder::Content(Box::new(ContentColumn::new(descriptor, compression)))
-                }
-                _ => ColumnEncoder::Arrow(Box::new(writer)),
-            })
-            .collect();
-        let contents = columns
-            .iter()
-            .filter(|column| matches!(column, ColumnEncoder::Content(_)))
-            .count();
-        let buffers = (0..contents).map(|_| scratch.buffer()).collect();
+        let all = format.factory.create_column_writers(index as usize)?;
+        for (at, (writer, column)) in all.into_iter().zip(columns(table)).enumerate() {
+            match OwnColumn::new(column, format, at, scratch)? {
+                Some(column) => own.push(column),
+                None => arrow.push(writer),
+            }
+        }
         Ok(Self {
             table,
-            schema,
-            columns,
-            buffers,
+            schema: schema_for_arrow(table),
+            writers: arrow,
+            own,
             scratch,
             rows: 0,
         })
@@ -173,11 +165,16 @@ impl<'s> GroupEncoder<'s> {
 
     fn write_all(&mut self, batches: Vec<RecordBatch>) -> Result<()> {
         order::for_each_window(self.table, batches, |batch| {
-            let contents = batch.columns().iter().filter(|array| is_content(array));
-            for (buffer, array) in self.buffers.iter_mut().zip(contents) {
-                buffer.push_array(array);
+            let mut own = self.own.iter_mut();
+            let mut for_arrow = Vec::with_capacity(self.writers.len());
+            for (array, column) in batch.columns().iter().zip(columns(self.table)) {
+                if layout(column) == Layout::Arrow {
+                    for_arrow.push(Arc::clone(array));
+                } else if let Some(own) = own.next() {
+                    own.push_array(array);
+                }
             }
-            self.write(batch)
+            self.write(batch.num_rows(), &for_arrow)
         })
     }
 
@@ -186,7 +183,7 @@ impl<'s> GroupEncoder<'s> {
         events: impl Iterator<Item = &'e TraceEvent>,
         made: &mut EventRows,
     ) -> Result<()> {
-        let mut rows = RowBuilder::with_pages(self.table, std::mem::take(&mut self.buffers));
+        let mut rows = RowBuilder::onto(self.table, std::mem::take(&mut self.own));
         for event in events {
             made.push(&mut rows, event);
             if rows.rows() == order::WINDOW {
@@ -196,62 +193,51 @@ impl<'s> GroupEncoder<'s> {
         if rows.rows() > 0 {
             self.write_window(&mut rows)?;
         }
-        self.buffers = rows.into_pages();
+        self.own = rows.into_own();
         Ok(())
     }
 
     fn write_window(&mut self, rows: &mut RowBuilder) -> Result<()> {
         let batch = rows.finish()?;
-        std::mem::swap(&mut self.buffers, rows.pages());
-        let written = self.write(&batch);
-        std::mem::swap(&mut self.buffers, rows.pages());
+        std::mem::swap(&mut self.own, rows.own());
+        let written = self.write(batch.num_rows(), batch.columns());
+        std::mem::swap(&mut self.own, rows.own());
         written
     }
 
-    /// Encodes rows whose content is in the buffers.
-    fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.rows += batch.num_rows();
-        let fields = self.schema.fields().iter().zip(batch.columns());
-        let mut buffers = self.buffers.iter_mut();
-        for (column, (field, array)) in self.columns.iter_mut().zip(fields) {
-            match column {
-                ColumnEncoder::Arrow(writer) => {
-                    for leaf in compute_leaves(field, array)? {
-                        writer.write(&leaf)?;
-                    }
-                }
-                ColumnEncoder::Content(column) => {
-                    if let Some(buffer) = buffers.next()
-                        && buffer.is_full()
-                    {
-                        column.write_page(buffer, self.scratch)?;
-                    }
-                }
+    /// Encodes rows of the columns for the Arrow writer; the others have theirs.
+    fn write(&mut self, rows: usize, arrays: &[ArrayRef]) -> Result<()> {
+        self.rows += rows;
+        let columns = self.writers.iter_mut().zip(self.schema.fields());
+        for ((writer, field), array) in columns.zip(arrays) {
+            for leaf in compute_leaves(field, array)? {
+                writer.write(&leaf)?;
+            }
+        }
+        for column in &mut self.own {
+            if column.is_full() {
+                column.write_page(self.scratch)?;
             }
         }
         Ok(())
     }
 
     fn close(self) -> Result<(Vec<Chunk>, usize)> {
-        let mut buffers = self.buffers.into_iter();
-        let mut chunks = Vec::with_capacity(self.columns.len());
-        for column in self.columns {
-            chunks.push(match column {
-                ColumnEncoder::Arrow(writer) => Chunk::Arrow(writer.close()?),
-                ColumnEncoder::Content(mut column) => {
-                    let mut buffer = buffers.next().unwrap_or_default();
-                    column.write_page(&mut buffer, self.scratch)?;
-                    self.scratch.keep(buffer);
-                    Chunk::Content(column.close()?)
-                }
-            });
+        let mut writers = self.writers.into_iter();
+        let mut own = self.own.into_iter();
+        let mut chunks = Vec::new();
+        for column in columns(self.table) {
+            let chunk = if layout(column) == Layout::Arrow {
+                let closed = writers.next().map(ArrowColumnWriter::close);
+                closed.transpose()?.map(Chunk::Arrow)
+            } else {
+                let closed = own.next().map(|column| column.close(self.scratch));
+                closed.transpose()?.map(Chunk::Own)
+            };
+            chunks.extend(chunk);
         }
         Ok((chunks, self.rows))
     }
-}
-
-fn is_content(array: &ArrayRef) -> bool {
-    array.data_type() == &DataType::Utf8View
 }
 
 /// Makes rows of events, in the order they came in.

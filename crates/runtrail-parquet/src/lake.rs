@@ -22,7 +22,7 @@ use crate::encode::EncodePool;
 use crate::error::LakeError;
 use crate::fresh::BatchEvent;
 use crate::partition::PartitionKey;
-use crate::rows::{RowBuilder, event_bytes, push_group, push_op, push_run};
+use crate::rows::{RowBuilder, event_bytes, push_group, push_link, push_op, push_run};
 use crate::settings::{Partition, Table, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
@@ -78,7 +78,7 @@ impl LakeReportHandle {
     }
 }
 
-/// Writes events, ops, groups and runs as the tables of a lake.
+/// Writes events, ops, groups, runs and what started them as the tables of a lake.
 ///
 /// Rows become visible when their file is complete: when it has reached its target size, or on
 /// [`Exporter::close`].
@@ -217,6 +217,11 @@ impl Lake {
         if self.tables.contains(Table::Runs) {
             self.push(Table::Runs, run.started_at, |rows| push_run(rows, run))?;
         }
+        if self.tables.contains(Table::Links) {
+            for link in &run.links {
+                self.push(Table::Links, link.at, |rows| push_link(rows, run, link))?;
+            }
+        }
         Ok(())
     }
 
@@ -232,7 +237,8 @@ impl Lake {
                 self.finish_run(request_id)?;
             }
         }
-        self.waiting.let_go()
+        self.waiting.let_go();
+        Ok(())
     }
 
     /// Encodes what still waits, ends every file, publishes, and records the export.
@@ -262,6 +268,7 @@ impl Lake {
             quarantine,
             record: Some(record),
         };
+        self.work.keep();
         // Only one close can be, since it consumes the exporter.
         let _ = self.report.0.set(report);
         Ok(())

@@ -1,6 +1,6 @@
 //! Runtrail events and spans as Parquet tables in a data lake.
 //!
-//! [`Lake`] is an [`Exporter`](runtrail_core::export::Exporter): events go in, four tables come out
+//! [`Lake`] is an [`Exporter`](runtrail_core::export::Exporter): events go in, five tables come out
 //! as plain Parquet that DuckDB, Spark, Polars, PyArrow and others read with no help.
 //!
 //! ```
@@ -27,13 +27,21 @@
 //! ```text
 //! <lake>/events/date=2026-11-20/part-00000-<hash>.parquet    one row per event
 //! <lake>/ops/…  <lake>/groups/…  <lake>/runs/…               one row per op, group, run
+//! <lake>/links/…                                            one row per thing that started a run
 //! <lake>/_runtrail/log/<20-digit number>.json                one record per export
 //! <lake>/_runtrail/quarantine/<hash>.jsonl                   what could not be read
 //! <lake>/_runtrail/tmp/                                      files being staged
 //! ```
 //! A table's folder holds nothing but Parquet. `date` is the UTC day of the event, or of the start
-//! of the op, group or run; it is in the path and not in the file. [`arrow_schema`] gives the
-//! columns; they are only ever added at the end.
+//! of the op, group or run, or of what started a run; it is in the path and not in the file.
+//! [`arrow_schema`] gives the columns; they are only ever added at the end. A table without rows has
+//! no folder: most lakes have no links.
+//!
+//! A row of `links` says that the run `to_request_id` was started because the condition
+//! `condition_id` of the trigger `trigger_id` was satisfied `at` some time. `source` says by what: an
+//! `event` (`from_event_id`, of the run `from_request_id`), a `run` (`from_request_id`), a `clock`,
+//! or something else (`from_id`); see [`runtrail_core::link`]. SQL knows the word `at`: DuckDB wants the
+//! column in quotes.
 //!
 //! # Guarantees
 //!
@@ -51,7 +59,8 @@
 //!
 //! [`LakeError`] names the path and the cause. After an error the export is over: files that were
 //! complete stay visible, the record in the log is missing, and running the export again ends with
-//! the files of an undisturbed one.
+//! the files of an undisturbed one. Folders that were made for an export that came to nothing go
+//! with it.
 
 mod commit;
 mod encode;

@@ -75,7 +75,7 @@ impl PartFile {
             for chunk in encoded.chunks {
                 match chunk {
                     Chunk::Arrow(chunk) => chunk.append_to_row_group(&mut row_group)?,
-                    Chunk::Content(chunk) => row_group.append_column(&chunk.bytes, chunk.close)?,
+                    Chunk::Own(chunk) => row_group.append_column(&chunk.bytes, chunk.close)?,
                 }
             }
             row_group.close().map(|_| ())

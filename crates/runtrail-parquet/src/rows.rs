@@ -1,6 +1,8 @@
 //! Rows on their way to columns.
 
 mod events;
+mod links;
+mod scope;
 mod spans;
 
 use std::sync::Arc;
@@ -12,13 +14,16 @@ use arrow::array::{
 use arrow::datatypes::{Field, SchemaRef};
 use arrow::error::ArrowError;
 use runtrail_core::span::Usage;
+use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 
 pub(crate) use events::{EventRows, Misfits, event_bytes};
+pub(crate) use links::push_link;
+use scope::Scope;
 pub(crate) use spans::{push_group, push_op, push_run};
 
-use crate::encode::PageBuffer;
-use crate::schema::{Kind, arrow_schema, columns, list_element};
+use crate::encode::OwnColumn;
+use crate::schema::{Kind, Layout, arrow_schema, columns, layout, list_element, schema_for_arrow};
 use crate::settings::Table;
 
 /// Rows are made columns of about this many bytes at a time.
@@ -42,8 +47,8 @@ struct Column {
 enum Values {
     Text(StringBuilder),
     Content(StringViewBuilder),
-    /// Content that goes to its pages at once; the number among the pages.
-    Pages(usize),
+    /// What goes to its pages without an array; the number among those columns.
+    Own(usize),
     Texts(ListBuilder<StringBuilder>),
     Time(TimestampMicrosecondBuilder),
     Nanos(Int16Builder),
@@ -63,7 +68,7 @@ impl Column {
         match &mut self.values {
             Values::Text(column) => column.append_nulls(missing),
             Values::Content(column) => (0..missing).for_each(|_| column.append_null()),
-            Values::Pages(_) => {}
+            Values::Own(_) => {}
             Values::Texts(column) => column.append_nulls(missing),
             Values::Time(column) => column.append_nulls(missing),
             Values::Nanos(column) => column.append_nulls(missing),
@@ -78,7 +83,7 @@ impl Column {
 pub(crate) struct RowBuilder {
     schema: SchemaRef,
     columns: Vec<Column>,
-    pages: Vec<PageBuffer>,
+    own: Vec<OwnColumn>,
     at: usize,
     rows: usize,
     bytes: usize,
@@ -97,34 +102,35 @@ impl RowBuilder {
         Self {
             schema: arrow_schema(table),
             columns: columns.collect(),
-            pages: Vec::new(),
+            own: Vec::new(),
             at: 0,
             rows: 0,
             bytes: 0,
         }
     }
 
-    /// Makes a builder that puts content into pages, one for each column of content; in the
-    /// batches that it makes they are empty.
-    pub(crate) fn with_pages(table: Table, pages: Vec<PageBuffer>) -> Self {
+    /// Makes a builder that puts texts straight into their columns; the batches that it makes have
+    /// the other ones.
+    pub(crate) fn onto(table: Table, own: Vec<OwnColumn>) -> Self {
         let mut rows = Self::new(table);
-        let mut number = 0..pages.len();
-        for column in &mut rows.columns {
-            if matches!(column.values, Values::Content(_))
+        rows.schema = schema_for_arrow(table);
+        let mut number = 0..own.len();
+        for (column, described) in rows.columns.iter_mut().zip(columns(table)) {
+            if layout(described) != Layout::Arrow
                 && let Some(number) = number.next()
             {
-                column.values = Values::Pages(number);
+                column.values = Values::Own(number);
             }
         }
-        Self { pages, ..rows }
+        Self { own, ..rows }
     }
 
-    pub(crate) fn pages(&mut self) -> &mut Vec<PageBuffer> {
-        &mut self.pages
+    pub(crate) fn own(&mut self) -> &mut Vec<OwnColumn> {
+        &mut self.own
     }
 
-    pub(crate) fn into_pages(self) -> Vec<PageBuffer> {
-        self.pages
+    pub(crate) fn into_own(self) -> Vec<OwnColumn> {
+        self.own
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -144,8 +150,10 @@ impl RowBuilder {
     /// Steps over columns of the row that have no value.
     pub(crate) fn skip(&mut self, columns: usize) {
         for _ in 0..columns {
-            if let Values::Pages(number) = self.columns[self.at].values {
-                self.pages[number].push(None);
+            if let Values::Own(number) = self.columns[self.at].values
+                && let OwnColumn::Content(column) = &mut self.own[number]
+            {
+                column.push(None);
             }
             self.step();
         }
@@ -174,8 +182,14 @@ impl RowBuilder {
             return self.skip(1);
         };
         self.bytes += value.len();
-        if let Values::Pages(number) = self.columns[self.at].values {
-            self.pages[number].push(Some(value));
+        if let Values::Own(number) = self.columns[self.at].values {
+            match &mut self.own[number] {
+                OwnColumn::Content(column) => column.push(Some(value)),
+                OwnColumn::Dictionary(column) => {
+                    let value = column.number_of(value);
+                    column.push(self.rows, value);
+                }
+            }
             return self.step();
         }
         match self.next() {
@@ -187,6 +201,15 @@ impl RowBuilder {
 
     pub(crate) fn texts<'a>(&mut self, values: impl Iterator<Item = &'a str>) {
         let mut bytes = 0;
+        if let Values::Own(number) = self.columns[self.at].values {
+            if let OwnColumn::Dictionary(column) = &mut self.own[number] {
+                let values = values.inspect(|value| bytes += value.len() + 4);
+                let list = column.number_of_list(values);
+                column.push(self.rows, list);
+            }
+            self.bytes += bytes;
+            return self.step();
+        }
         match self.next() {
             Values::Texts(column) => {
                 for value in values {
@@ -198,6 +221,35 @@ impl RowBuilder {
             _ => debug_assert!(false, "the column holds no list"),
         }
         self.bytes += bytes;
+    }
+
+    /// A path of scopes, and the same as one text: two columns.
+    pub(crate) fn scope(&mut self, scope: &mut Scope) {
+        let (list, path) = (&self.columns[self.at].values, self.columns.get(self.at + 1));
+        if let (
+            Values::Own(list),
+            Some(&Column {
+                values: Values::Own(path),
+                ..
+            }),
+        ) = (list, path)
+            && let Some([OwnColumn::Dictionary(list), OwnColumn::Dictionary(path)]) =
+                self.own.get_disjoint_mut([*list, path]).ok()
+        {
+            let numbers = scope.numbers.get_or_insert_with(|| {
+                (
+                    list.number_of_list(scope.ctx.segments().iter().map(Text::as_str)),
+                    path.number_of(&scope.path),
+                )
+            });
+            list.push(self.rows, numbers.0);
+            path.push(self.rows, numbers.1);
+            self.step();
+            self.step();
+            return;
+        }
+        self.texts(scope.ctx.segments().iter().map(Text::as_str));
+        self.text(Some(&scope.path));
     }
 
     pub(crate) fn integer(&mut self, value: Option<i64>) {
@@ -260,7 +312,14 @@ impl RowBuilder {
     /// Ends the collection.
     pub(crate) fn finish(&mut self) -> Result<RecordBatch, ArrowError> {
         let rows = self.rows;
-        let columns = self.columns.iter_mut().zip(self.schema.fields());
+        for column in &mut self.own {
+            if let OwnColumn::Dictionary(column) = column {
+                column.end_window(rows);
+            }
+        }
+        let columns = self.columns.iter_mut();
+        let columns = columns.filter(|column| !matches!(column.values, Values::Own(_)));
+        let columns = columns.zip(self.schema.fields());
         let arrays = columns.map(|(column, field)| finish_column(column, field, rows));
         let batch = RecordBatch::try_new(self.schema.clone(), arrays.collect());
         self.rows = 0;
@@ -291,8 +350,7 @@ fn values(kind: Kind, id: usize) -> Values {
 }
 
 fn finish_column(column: &mut Column, field: &Field, rows: usize) -> ArrayRef {
-    let without_values = column.len == 0;
-    if without_values || matches!(column.values, Values::Pages(_)) {
+    if column.len == 0 {
         let nulls = column.nulls.take().filter(|nulls| nulls.len() == rows);
         let nulls = nulls.unwrap_or_else(|| new_null_array(field.data_type(), rows));
         column.nulls = Some(Arc::clone(&nulls));
@@ -311,7 +369,7 @@ fn finish_column(column: &mut Column, field: &Field, rows: usize) -> ArrayRef {
             Arc::new(std::mem::replace(column, next).finish())
         }
         Values::Content(column) => Arc::new(column.finish()),
-        Values::Pages(_) => new_null_array(field.data_type(), rows),
+        Values::Own(_) => new_null_array(field.data_type(), rows),
         Values::Texts(column) => Arc::new(column.finish()),
         Values::Time(column) => Arc::new(column.finish()),
         Values::Nanos(column) => Arc::new(column.finish()),

@@ -137,6 +137,20 @@ const RUNS: &[Column] = &[
     ("llm_models", Texts, false),
 ];
 
+/// In front stand the columns of the links between runs as other systems keep them.
+const LINKS: &[Column] = &[
+    ("from_event_id", Text, false),
+    ("from_request_id", Text, false),
+    ("to_request_id", Text, true),
+    ("trigger_id", Text, false),
+    ("condition_id", Text, false),
+    ("at", Time, true),
+    ("at_nanos", Nanos, false),
+    ("trigger_run_id", Text, false),
+    ("source", Text, true),
+    ("from_id", Text, false),
+];
+
 /// Columns of integers that mostly rise from row to row.
 pub(crate) const RISING: &[&str] = &["seq", "yield_index"];
 
@@ -162,6 +176,26 @@ pub(crate) const UNIQUE: &[&str] = &[
     "end_event_id",
 ];
 
+/// How a column's values go to its pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// Long text, at once.
+    Content,
+    /// Text that repeats, as the numbers of its values.
+    Dictionary,
+    /// By the Arrow writer.
+    Arrow,
+}
+
+pub(crate) fn layout(&(name, kind, _): &Column) -> Layout {
+    match kind {
+        Content => Layout::Content,
+        Text if !UNIQUE.contains(&name) => Layout::Dictionary,
+        Texts => Layout::Dictionary,
+        _ => Layout::Arrow,
+    }
+}
+
 /// Returns a table's columns.
 pub(crate) fn columns(table: Table) -> &'static [Column] {
     match table {
@@ -169,6 +203,7 @@ pub(crate) fn columns(table: Table) -> &'static [Column] {
         Table::Ops => OPS,
         Table::Groups => GROUPS,
         Table::Runs => RUNS,
+        Table::Links => LINKS,
     }
 }
 
@@ -179,13 +214,29 @@ pub(crate) fn order(table: Table) -> &'static [&'static str] {
         Table::Ops | Table::Groups | Table::Runs => {
             &["request_id", "started_at", "started_at_nanos"]
         }
+        Table::Links => &["to_request_id", "at", "at_nanos"],
     }
 }
 
 /// Returns a table's Arrow schema. Every field carries its Parquet field id: the column's number
 /// from 1, and 1000 more for the elements of a list.
 pub fn arrow_schema(table: Table) -> SchemaRef {
-    static SCHEMAS: LazyLock<[SchemaRef; 4]> = LazyLock::new(|| Table::ALL.map(make_schema));
+    static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> =
+        LazyLock::new(|| Table::ALL.map(make_schema));
+    Arc::clone(&SCHEMAS[table as usize])
+}
+
+/// Returns the part of a table's schema that the Arrow writer encodes.
+pub(crate) fn schema_for_arrow(table: Table) -> SchemaRef {
+    static SCHEMAS: LazyLock<[SchemaRef; Table::ALL.len()]> = LazyLock::new(|| {
+        Table::ALL.map(|table| {
+            let whole = arrow_schema(table);
+            let fields = whole.fields().iter().zip(columns(table));
+            let fields = fields.filter(|(_, column)| layout(column) == Layout::Arrow);
+            let fields: Vec<_> = fields.map(|(field, _)| Arc::clone(field)).collect();
+            Arc::new(Schema::new(fields))
+        })
+    });
     Arc::clone(&SCHEMAS[table as usize])
 }
 

@@ -15,11 +15,19 @@ pub enum Table {
     Groups,
     /// One row per run.
     Runs,
+    /// One row for each thing that started a run.
+    Links,
 }
 
 impl Table {
     /// All tables.
-    pub const ALL: [Table; 4] = [Table::Events, Table::Ops, Table::Groups, Table::Runs];
+    pub const ALL: [Table; 5] = [
+        Table::Events,
+        Table::Ops,
+        Table::Groups,
+        Table::Runs,
+        Table::Links,
+    ];
 
     /// Returns the table's name, which is its folder's.
     pub fn as_str(self) -> &'static str {
@@ -28,6 +36,7 @@ impl Table {
             Self::Ops => "ops",
             Self::Groups => "groups",
             Self::Runs => "runs",
+            Self::Links => "links",
         }
     }
 }
@@ -48,7 +57,7 @@ pub struct UnknownSetting {
 
 /// The tables to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tables([bool; 4]);
+pub struct Tables([bool; Table::ALL.len()]);
 
 impl Tables {
     /// Whether a table is among them.
@@ -65,7 +74,7 @@ impl Tables {
 impl Default for Tables {
     /// All tables.
     fn default() -> Self {
-        Self([true; 4])
+        Self([true; Table::ALL.len()])
     }
 }
 
@@ -74,10 +83,10 @@ impl FromStr for Tables {
 
     /// Reads names separated by commas; an empty list is refused.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut tables = Self([false; 4]);
+        let mut tables = Self([false; Table::ALL.len()]);
         for name in text.split(',').map(str::trim) {
             let table = Table::ALL.into_iter().find(|table| table.as_str() == name);
-            let known = "events, ops, groups, runs";
+            let known = "events, ops, groups, runs, links";
             let table = table.ok_or_else(|| UnknownSetting {
                 given: name.to_owned(),
                 known,
@@ -88,8 +97,8 @@ impl FromStr for Tables {
     }
 }
 
-/// How a table's files are laid out in folders, by the UTC time of the event, or of the start of
-/// the op, group or run.
+/// How a table's files are laid out in folders, by the UTC time of the event, of the start of the
+/// op, group or run, or of what started a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Partition {
     /// `date=2026-11-20/`.
@@ -176,7 +185,7 @@ mod tests {
         let error = "events,op".parse::<Tables>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "\"op\" is not one of events, ops, groups, runs"
+            "\"op\" is not one of events, ops, groups, runs, links"
         );
         assert!("".parse::<Tables>().is_err());
         assert_eq!("hour".parse(), Ok(Partition::Hour));

@@ -146,19 +146,15 @@ impl Waiting {
         Ok(full)
     }
 
-    /// Makes rows of events that keep much more in memory than themselves.
-    pub(crate) fn let_go(&mut self) -> Result<(), LakeError> {
-        for (key, pending) in &mut self.partitions {
-            let fresh = &pending.fresh;
+    /// Copies events that keep much more in memory than themselves.
+    pub(crate) fn let_go(&mut self) {
+        for pending in self.partitions.values_mut() {
+            let fresh = &mut pending.fresh;
             let spared = KEPT_ALIVE.max(fresh.memory() as u64 / 4);
             if fresh.kept_alive(self.event_clock) > spared {
-                let before = pending.memory();
-                let settled = pending.settle(key.table, &mut self.event_rows);
-                settled.map_err(|source| encode_error(*key, source))?;
-                self.memory = self.memory + pending.memory() - before;
+                fresh.copy();
             }
         }
-        Ok(())
     }
 
     /// Takes the counts of values that did not fit their column, of rows made here.

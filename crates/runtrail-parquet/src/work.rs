@@ -14,10 +14,16 @@ const GUARD: &str = ".lock";
 /// Held by an export for as long as it lives, in its work folder.
 const ALIVE: &str = "lock";
 
+/// How often an export looks for the guard again where others take it away: each time it is one
+/// that came to nothing.
+const ATTEMPTS: usize = 100;
+
 /// A folder of one export's own, removed when it ends.
 pub(crate) struct WorkDir {
-    dir: TempDir,
-    _alive: File,
+    /// Both are there until the end.
+    own: Option<(TempDir, File)>,
+    /// The folders that were made for it, innermost first.
+    made: Vec<PathBuf>,
 }
 
 impl WorkDir {
@@ -25,27 +31,106 @@ impl WorkDir {
     ///
     /// An export that is still running holds a lock in its folder, which ends with its process
     /// however that ends; so whatever is not locked belongs to nobody.
-    pub(crate) fn create(parent: &Path) -> Result<Self, LakeError> {
-        let error = |source| LakeError::Write {
-            path: parent.to_owned(),
-            source,
+    /// `made` are the folders that the export makes, `parent` among them, [innermost first](missing).
+    pub(crate) fn create(parent: &Path, made: Vec<PathBuf>) -> Result<Self, LakeError> {
+        let create = || {
+            let _guard = guard(parent)?;
+            remove_abandoned(parent)?;
+            let dir = tempfile::Builder::new()
+                .prefix("export-")
+                .tempdir_in(parent)?;
+            let alive = File::create(dir.path().join(ALIVE))?;
+            alive.lock()?;
+            Ok((dir, alive))
         };
-        create_dirs(parent).map_err(error)?;
-        let guard = File::create(parent.join(GUARD)).map_err(error)?;
-        guard.lock().map_err(error)?;
-        remove_abandoned(parent).map_err(error)?;
-        let dir = tempfile::Builder::new()
-            .prefix("export-")
-            .tempdir_in(parent)
-            .map_err(error)?;
-        let alive = File::create(dir.path().join(ALIVE)).map_err(error)?;
-        alive.lock().map_err(error)?;
-        Ok(Self { dir, _alive: alive })
+        match create() {
+            Ok(own) => Ok(Self {
+                own: Some(own),
+                made,
+            }),
+            Err(source) => Err(LakeError::Write {
+                path: parent.to_owned(),
+                source,
+            }),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.dir.path()
+        let own = self.own.as_ref();
+        own.map_or(Path::new(""), |(dir, _)| dir.path())
     }
+
+    /// Says that the export has come to something: the folders that were made for it stay.
+    pub(crate) fn keep(&mut self) {
+        self.made.clear();
+    }
+}
+
+impl Drop for WorkDir {
+    /// Removes the folder, and where nothing has come of the export what was made for it; what
+    /// others have put there stays.
+    fn drop(&mut self) {
+        self.own = None;
+        let Some(parent) = self.made.first() else {
+            return;
+        };
+        let path = parent.join(GUARD);
+        let Ok(guard) = File::open(&path) else {
+            return;
+        };
+        if guard.lock().is_err() || !is_there(&guard, &path) || !is_alone(parent) {
+            return;
+        }
+        let removed = fs::remove_file(&path);
+        drop(guard);
+        if removed.is_ok() {
+            // Of a folder that is not empty this and those around it stay.
+            let _ = self.made.iter().try_for_each(fs::remove_dir);
+        }
+    }
+}
+
+/// Returns a folder and those around it that are not there, innermost first.
+pub(crate) fn missing(folder: &Path) -> Vec<PathBuf> {
+    let around = folder.ancestors();
+    let around = around.take_while(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    around.map(Path::to_owned).collect()
+}
+
+/// Waits for the guard, and holds it until the file is dropped.
+fn guard(parent: &Path) -> io::Result<File> {
+    let path = parent.join(GUARD);
+    for _ in 0..ATTEMPTS {
+        let guard = match create_dirs(parent).and_then(|()| File::create(&path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            made => made?,
+        };
+        guard.lock()?;
+        if is_there(&guard, &path) {
+            return Ok(guard);
+        }
+    }
+    Err(io::Error::other("others make and remove it all the time"))
+}
+
+/// Whether a file still has its name: who held its lock before may have removed it.
+#[cfg(unix)]
+fn is_there(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let found = file.metadata().ok().zip(fs::metadata(path).ok());
+    found.is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
+/// A file that is open is not removed elsewhere.
+#[cfg(not(unix))]
+fn is_there(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// Whether a folder holds nothing but the guard.
+fn is_alone(parent: &Path) -> bool {
+    let mut entries = fs::read_dir(parent).into_iter().flatten();
+    entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == GUARD))
 }
 
 fn remove_abandoned(parent: &Path) -> io::Result<()> {
@@ -59,7 +144,11 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
             Err(_) => true,
         };
         if abandoned {
-            fs::remove_dir_all(&path)?;
+            match fs::remove_dir_all(&path) {
+                // Its export was about to end, and removed it itself.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
     }
     Ok(())
@@ -69,14 +158,63 @@ fn remove_abandoned(parent: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn make(parent: &Path) -> WorkDir {
+        WorkDir::create(parent, missing(parent)).unwrap()
+    }
+
     #[test]
     fn only_abandoned_folders_are_removed() {
         let root = tempfile::tempdir().unwrap();
-        let living = WorkDir::create(root.path()).unwrap();
+        let living = make(root.path());
         let dead = root.path().join("export-dead");
         fs::create_dir(&dead).unwrap();
         fs::write(dead.join("part.staged"), "half").unwrap();
-        let other = WorkDir::create(root.path()).unwrap();
+        let other = make(root.path());
         assert!(living.path().exists() && other.path().exists() && !dead.exists());
+    }
+
+    #[test]
+    fn what_was_made_for_nothing_goes_and_the_rest_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let lake = root.path().join("a/lake");
+        let parent = lake.join("_runtrail/tmp");
+        drop(make(&parent));
+        assert!(!root.path().join("a").exists() && root.path().exists());
+
+        // The first made the folders, and the second is at work in them.
+        let first = make(&parent);
+        let second = make(&parent);
+        drop(first);
+        assert!(second.path().exists());
+        drop(second);
+        assert!(parent.exists(), "it was not the second that made it");
+
+        fs::remove_dir_all(&lake).unwrap();
+        let work = make(&parent);
+        fs::write(lake.join("_runtrail/note"), "by someone else").unwrap();
+        drop(work);
+        assert!(lake.join("_runtrail/note").exists() && !parent.exists());
+
+        let mut work = make(&parent);
+        work.keep();
+        drop(work);
+        assert!(parent.join(GUARD).exists());
+    }
+
+    #[test]
+    fn many_that_come_to_nothing_do_not_take_each_others_folders() {
+        let root = tempfile::tempdir().unwrap();
+        let parent = root.path().join("lake/_runtrail/tmp");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..100 {
+                        let work = make(&parent);
+                        fs::write(work.path().join("part.staged"), "half").unwrap();
+                        assert!(work.path().join(ALIVE).exists());
+                    }
+                });
+            }
+        });
     }
 }

@@ -5,6 +5,7 @@ mod it {
     mod conformance;
     mod destinations;
     mod determinism;
+    mod links;
     mod rows;
     mod support;
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use runtrail_core::link::Link;
+use runtrail_core::link::{Link, Source};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 
@@ -128,8 +128,10 @@ impl Monitor {
     }
 
     /// Records that the run of a trigger run was started, and returns the links that belong into
-    /// its stream, each as an annotation with [`Link::to_payload`]; they are the same whether or
-    /// not the store could take its part.
+    /// its stream, each as an annotation with [`Link::to_payload`].
+    ///
+    /// They are the same whether or not the store could take its part. Where a participant does not
+    /// say which run emitted its event, the link takes that from the event, if the store has it.
     pub fn started(
         &self,
         run: &TriggerRunRecord,
@@ -145,7 +147,35 @@ impl Monitor {
             state: RunState::Completed(outcome),
             ..run.clone()
         };
-        started.links().into_iter().map(|link| link.link).collect()
+        let links = started.links().into_iter();
+        let mut links: Vec<Link> = links.map(|link| link.link).collect();
+        self.name_emitters(&mut links);
+        links
+    }
+
+    /// Says which runs emitted the events of links that do not say so.
+    fn name_emitters(&self, links: &mut [Link]) {
+        let mut nameless = Vec::new();
+        for link in links {
+            if let Source::Event {
+                event_id,
+                request_id: request_id @ None,
+            } = &mut link.source
+            {
+                nameless.push((&*event_id, request_id));
+            }
+        }
+        if nameless.is_empty() {
+            return;
+        }
+        let ids: Vec<&str> = nameless
+            .iter()
+            .map(|(event_id, _)| event_id.as_str())
+            .collect();
+        let events = self.attempt(|store| store.get_events(&ids));
+        for ((_, emitter), event) in nameless.into_iter().zip(events.unwrap_or_default()) {
+            *emitter = event.and_then(|event| event.request_id);
+        }
     }
 
     /// Records that the run of a trigger run will not be started.

@@ -210,25 +210,27 @@ impl<'a> Stream<'a> {
             };
         };
         let mut touched = Vec::new();
-        let mut events = events.into_iter();
-        let mut next = events.next();
-        while let Some(event) = next.take() {
-            let run = self.run_of(&event.request_id)?;
-            if touched.last() != Some(&run) {
-                touched.push(run);
-            }
-            let open = &mut self.open.entry(run).or_default().events;
-            open.push(event);
-            for event in events.by_ref() {
-                let same = open
-                    .last()
-                    .is_some_and(|last| last.request_id == event.request_id);
-                if !same {
-                    next = Some(event);
-                    break;
+        let mut last_hash = None;
+        let mut open = &mut Vec::new();
+        for mut event in events {
+            let hash = self.hasher.hash(event.request_id.as_bytes());
+            if last_hash != Some(hash) {
+                last_hash = Some(hash);
+                let run = self.table.find(hash).ok_or(ArchiveError::Changed)?;
+                if self.complete[run as usize] {
+                    return Err(ArchiveError::Changed);
                 }
-                open.push(event);
+                touched.push(run);
+                open = &mut self.open.entry(run).or_default().events;
             }
+            // All that follows compares the ids of a run, and the same slice is known to be equal
+            // without a look at it. Within a chunk that costs nothing.
+            if let Some(last) = open.last()
+                && last.request_id.shares_chunk(&event.request_id)
+            {
+                event.request_id.clone_from(&last.request_id);
+            }
+            open.push(event);
         }
         let until = self.complete_after.pop_front().unwrap_or_default() as usize;
         for at in self.completed..until {
@@ -252,15 +254,6 @@ impl<'a> Stream<'a> {
             return Err(ArchiveError::Changed);
         }
         Ok(())
-    }
-
-    fn run_of(&self, request_id: &str) -> Result<u32, ArchiveError> {
-        let hash = self.hasher.hash(request_id.as_bytes());
-        let run = self.table.find(hash).ok_or(ArchiveError::Changed)?;
-        if self.complete[run as usize] {
-            return Err(ArchiveError::Changed);
-        }
-        Ok(run)
     }
 
     /// Brings a run into order, once nothing more of it can follow.

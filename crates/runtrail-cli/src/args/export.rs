@@ -41,11 +41,11 @@ pub(crate) struct ExportArgs {
         env = "RUNTRAIL_EXPORTER"
     )]
     pub(crate) exporter: ExporterKind,
-    /// The tables of a lake: events, ops, groups, runs
+    /// The tables of a lake: events, ops, groups, runs, links
     #[arg(
         long,
         value_name = "TABLES",
-        default_value = "events,ops,groups,runs",
+        default_value = "events,ops,groups,runs,links",
         env = "RUNTRAIL_TABLES"
     )]
     pub(crate) tables: Tables,

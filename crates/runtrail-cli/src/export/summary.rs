@@ -32,6 +32,7 @@ pub(crate) struct Summary {
     groups: u64,
     truncated_ops: u64,
     truncated_groups: u64,
+    links: u64,
     anomalies: u64,
     anomalies_by_kind: BTreeMap<&'static str, u64>,
     substitutions: u64,
@@ -107,6 +108,7 @@ impl Summary {
         self.groups = totals.groups;
         self.truncated_ops = totals.truncated_ops;
         self.truncated_groups = totals.truncated_groups;
+        self.links = totals.links;
         self.anomalies = totals.anomalies.total();
         self.anomalies_by_kind = totals
             .anomalies

@@ -16,7 +16,7 @@ const EXPORTERS: [(&str, &str); 4] = [
 ];
 
 /// The keys of a summary, the ones of every exporter.
-const KEYS: [&str; 28] = [
+const KEYS: [&str; 29] = [
     "anomalies",
     "anomalies_by_kind",
     "bytes_read",
@@ -31,6 +31,7 @@ const KEYS: [&str; 28] = [
     "files",
     "files_read",
     "groups",
+    "links",
     "misfits",
     "ops",
     "quarantine",
@@ -285,21 +286,15 @@ fn a_bad_line_can_stop_an_export() {
     ]);
     session.check("export-bad-line");
     assert!(!session.path("trees").exists());
-    let lake = session.run(&[
-        "export",
-        "bad.jsonl",
-        "--to",
-        "lake",
-        "--on-bad-line",
-        "fail",
-    ]);
-    assert_eq!(lake.code, 4);
-    assert!(
-        session
-            .files("lake")
-            .iter()
-            .all(|(path, _)| path.extension().is_none_or(|e| e != "parquet"))
-    );
+    let export = ["export", "bad.jsonl", "--to", "new/lake"];
+    let strict = session.run(&[&export[..], &["--on-bad-line", "fail"]].concat());
+    assert_eq!(strict.code, 4, "{strict:?}");
+    assert!(!session.path("new").exists(), "it leaves nothing");
+    assert_eq!(session.run(&export).code, 3);
+    let before = session.files("new/lake");
+    let strict = session.run(&[&export[..], &["--on-bad-line", "fail"]].concat());
+    assert_eq!(strict.code, 4, "{strict:?}");
+    assert!(session.files("new/lake") == before, "it changes nothing");
 }
 
 #[cfg(target_os = "linux")]

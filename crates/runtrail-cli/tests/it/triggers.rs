@@ -231,6 +231,25 @@ fn a_run_says_itself_what_started_it() {
 }
 
 #[test]
+fn an_export_says_how_many_links_there_are_whatever_it_writes() {
+    let session = session();
+    for (exporter, to, rows) in [
+        ("parquet", "lake", 3),
+        ("json", "trees", 0),
+        ("jsonl", "lines", 0),
+        ("otlp-json", "spans.jsonl", 0),
+    ] {
+        let export = ["export", "runs.jsonl", "--to", to, "--exporter", exporter];
+        let summary = session.json(&[&export[..], &["--format", "json"]].concat());
+        assert_eq!(summary["links"], 3, "{exporter}");
+        let files = summary["files"].as_array().unwrap().iter();
+        let links = files.filter(|file| file["table"] == "links");
+        let found: u64 = links.map(|file| file["rows"].as_u64().unwrap()).sum();
+        assert_eq!(found, rows, "{exporter}: {}", summary["files"]);
+    }
+}
+
+#[test]
 fn names_in_a_store_cannot_act_on_the_terminal() {
     let session = Session::new();
     let path = session.path("evil.db");

@@ -221,9 +221,9 @@ impl RunFold {
         if same_place && event.is_repeat_of(last) {
             return false;
         }
-        let same_chunk = event.payload.text().same_chunk(last.payload.text());
+        let shares_chunk = event.payload.text().shares_chunk(last.payload.text());
         last.clone_from(event);
-        if !same_chunk {
+        if !shares_chunk {
             self.settle();
         }
         true

@@ -146,7 +146,7 @@ fn memory_of(table: Table, rows: usize) -> usize {
     let content_columns = match table {
         Table::Ops => 2,
         Table::Events | Table::Groups => 1,
-        Table::Runs => 0,
+        Table::Runs | Table::Links => 0,
     };
     rows + (content_columns * 3 * CONTENT_PAGE_BYTES).min(rows * 3)
 }

@@ -6,7 +6,7 @@ use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 
-use crate::schema::{Kind, REPEATED, RISING, UNIQUE, columns, order};
+use crate::schema::{Kind, RISING, UNIQUE, columns, order};
 use crate::settings::{LakeSettings, Table};
 
 /// Zstandard begins anew with every page: of 1 GiB of realistic events, the payload is 4 % smaller
@@ -40,17 +40,6 @@ pub(super) fn of(
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path.clone(), Encoding::DELTA_BYTE_ARRAY)
                 .set_column_statistics_enabled(path, EnabledStatistics::None),
-            _ if REPEATED.contains(&name) => {
-                builder.set_column_statistics_enabled(path, EnabledStatistics::None)
-            }
-            Kind::Texts => builder.set_column_statistics_enabled(
-                ColumnPath::new(vec![
-                    name.to_owned(),
-                    "list".to_owned(),
-                    "element".to_owned(),
-                ]),
-                EnabledStatistics::None,
-            ),
             Kind::Time => builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED),
@@ -63,11 +52,7 @@ pub(super) fn of(
             _ => builder,
         };
     }
-    let run = ColumnPath::from("request_id");
-    Ok(builder
-        .set_column_bloom_filter_enabled(run.clone(), true)
-        .set_column_bloom_filter_max_ndv(run, settings.row_group_rows as u64)
-        .build())
+    Ok(builder.build())
 }
 
 fn sorting_columns(table: Table, schema: &SchemaDescriptor) -> Vec<SortingColumn> {

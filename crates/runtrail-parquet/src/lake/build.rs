@@ -15,7 +15,7 @@ use crate::error::LakeError;
 use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
-use crate::work::WorkDir;
+use crate::work::{WorkDir, missing};
 
 /// Where a lake is to be.
 enum Destination {
@@ -83,15 +83,20 @@ impl LakeBuilder {
                 given: settings.memory,
             });
         }
-        let (store, staging) = match self.destination {
-            Destination::Local(root) => (Store::local(&root)?, root.join("_runtrail/tmp")),
+        let (store, staging, made) = match self.destination {
+            Destination::Local(root) => {
+                let staging = root.join("_runtrail/tmp");
+                let made = missing(&staging);
+                (Store::local(&root)?, staging, made)
+            }
             Destination::Object(store, prefix) => (
                 Store::object(store, &prefix)?,
                 std::env::temp_dir().join("runtrail"),
+                Vec::new(),
             ),
         };
         let store = Arc::new(store);
-        let work = WorkDir::create(&staging)?;
+        let work = WorkDir::create(&staging, made)?;
         let formats = Formats::new(&settings).map_err(|source| LakeError::Encode {
             table: "all",
             source,

@@ -2,20 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use runtrail_core::event::{Ctx, TraceEvent, View};
+use runtrail_core::event::{TraceEvent, View};
 use runtrail_core::json::RawJson;
-use runtrail_core::text::Text;
 
+use super::scope::{Scope, Scopes};
 use super::{ROW_OVERHEAD, RowBuilder};
 
 /// Values that did not fit their column, by column; they stay in `payload`.
 pub(crate) type Misfits = BTreeMap<String, u64>;
 
-/// Makes rows of events.
+/// Makes rows of events, for one row group where they go straight to its columns.
 #[derive(Default)]
 pub(crate) struct EventRows {
-    /// The latest path of scopes, and how it is shown: the next event's is mostly the same.
-    ctx_path: (Ctx, String),
+    scopes: Scopes,
     /// What did not fit its column.
     pub(crate) misfits: Misfits,
 }
@@ -23,10 +22,8 @@ pub(crate) struct EventRows {
 impl EventRows {
     /// Appends an event; the order is the schema's.
     pub(crate) fn push(&mut self, rows: &mut RowBuilder, event: &TraceEvent) {
-        if self.ctx_path.0 != event.ctx {
-            self.ctx_path = (event.ctx.clone(), event.ctx.path());
-        }
-        push_event(rows, event, &self.ctx_path.1, &mut self.misfits);
+        let scope = self.scopes.of(&event.ctx);
+        push_event(rows, event, scope, &mut self.misfits);
     }
 }
 
@@ -37,13 +34,12 @@ pub(crate) fn event_bytes(event: &TraceEvent) -> usize {
 
 /// Appends an event. The payload fields that have columns of their own are 14, between `seq` and
 /// `payload`; a kind of event has few of them.
-fn push_event(rows: &mut RowBuilder, event: &TraceEvent, ctx_path: &str, misfits: &mut Misfits) {
+fn push_event(rows: &mut RowBuilder, event: &TraceEvent, scope: &mut Scope, misfits: &mut Misfits) {
     rows.text(Some(&event.event_id));
     rows.text(Some(&event.request_id));
     rows.text(Some(event.kind.as_str()));
     rows.text(event.op_name.as_deref());
-    rows.texts(event.ctx.segments().iter().map(Text::as_str));
-    rows.text(Some(ctx_path));
+    rows.scope(scope);
     rows.time(Some(event.timestamp));
     rows.count(event.seq);
     let mut fit = Fit { rows, misfits };

@@ -88,13 +88,19 @@ fn the_quarantine_is_published_with_the_export_and_recorded() {
 #[test]
 fn an_export_that_is_dropped_leaves_no_table_behind() {
     let folder = tempfile::tempdir().unwrap();
-    let mut lake = Lake::local(folder.path()).settings(small()).open().unwrap();
-    lake.export(&one_batch(&events(4))[0]).unwrap();
-    drop(lake);
-    assert_eq!(
-        files(folder.path()).into_keys().collect::<Vec<_>>(),
-        ["_runtrail/tmp/.lock"]
-    );
+    let root = folder.path().join("lakes/new");
+    let half_an_export = || {
+        let mut lake = Lake::local(&root).settings(small()).open().unwrap();
+        lake.export(&one_batch(&events(4))[0]).unwrap();
+    };
+    half_an_export();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+
+    let lake = Lake::local(&root).settings(small()).open().unwrap();
+    export(lake, &one_batch(&events(4)));
+    let before = files(&root);
+    half_an_export();
+    assert!(files(&root) == before);
 }
 
 #[test]

@@ -108,6 +108,9 @@ pub fn a_later_update_takes_nothing_back(make: Make<'_>) {
     assert!(store.update_matches("e", &second_time).unwrap());
     assert!(store.update_matches("e", &Matches::default()).unwrap());
     assert_eq!(store.record_event(&bare).unwrap(), Stored::Known);
+    // What is said next would raise the flags again.
+    let page = store.find_markers(&MarkerQuery::default()).unwrap();
+    assert!(page.items[1].matched && page.items[1].triggered);
     let mut again = bare.clone();
     again.valid_conditions = texts(&["v2"]);
     again.triggered_runs = texts(&["r0"]);

@@ -68,8 +68,15 @@ fn write(store: &dyn TriggerStore, writer: usize, n: usize) {
     }
 }
 
-/// Pages through what there is at the moment.
+/// Reads what there is at the moment, in one page and in many.
 fn page(store: &dyn TriggerStore, state: MarkerState) {
+    let everything = MarkerQuery {
+        state,
+        limit: limit(5000),
+        ..MarkerQuery::default()
+    };
+    let page = store.find_markers(&everything).unwrap();
+    assert_eq!(page.items.len() as u64, page.total, "of one snapshot");
     let mut query = MarkerQuery {
         state,
         limit: limit(17),

@@ -1,6 +1,6 @@
 //! Recording from within an engine.
 
-use runtrail_core::link::Source;
+use runtrail_core::link::{Link, Source};
 use runtrail_core::time::Timestamp;
 use runtrail_trigger::{
     Claim, CodeCount, Completion, LinkRecord, Links, Outcome, Purged, Retention, StoreError,
@@ -132,6 +132,43 @@ fn a_monitor_that_is_off_grants_everything() {
     let monitor = Monitor::off();
     assert_eq!(say_everything(&monitor), Permit::Granted);
     assert_eq!(monitor.report(), runtrail_trigger::MonitorReport::default());
+}
+
+#[test]
+fn a_link_learns_from_the_store_which_run_emitted_its_event() {
+    let by = |condition: &str, event: &str, run: Option<&str>| {
+        let source = Source::Event {
+            event_id: event.into(),
+            request_id: run.map(Into::into),
+        };
+        TriggerRunParticipant::new(condition, source, at(1))
+    };
+    let participants = vec![
+        by("a", "known", None),
+        by("b", "outside", None),
+        by("c", "nobody", None),
+        by("d", "known", Some("it says so itself")),
+        TriggerRunParticipant::new("e", Source::Clock, at(1)),
+    ];
+    let run = TriggerRunRecord::plan_all("t", participants, at(1));
+    let emitters = |monitor: &Monitor| {
+        let links = monitor.started(&run, "r", at(2)).into_iter();
+        let emitter = |link: Link| link.source.request_id().map(ToString::to_string);
+        links.map(emitter).collect::<Vec<_>>()
+    };
+    let itself = Some("it says so itself".to_owned());
+    let monitor = Monitor::new(MemoryStore::default());
+    monitor.event(&EventRecord::new("known", "c", at(0)).emitted_by("shop-7"));
+    monitor.event(&EventRecord::new("outside", "c", at(0)));
+    assert_eq!(monitor.claim(&run), Permit::Granted);
+    let shop = Some("shop-7".to_owned());
+    assert_eq!(emitters(&monitor), [shop, None, None, itself.clone(), None]);
+    assert_eq!(monitor.report().failed, 0);
+
+    let broken = Monitor::new(Broken { panics: false });
+    for monitor in [broken, Monitor::off()] {
+        assert_eq!(emitters(&monitor), [None, None, None, itself.clone(), None]);
+    }
 }
 
 #[test]

@@ -61,6 +61,12 @@ fn start_writer(path: &Path, writer: &str) -> Child {
 
 /// Pages through what there is; each page must fit itself and the pages before it.
 fn page_through(store: &SqliteStore) -> usize {
+    let everything = MarkerQuery {
+        limit: Limit::MAX,
+        ..MarkerQuery::default()
+    };
+    let page = store.find_markers(&everything).unwrap();
+    assert_eq!(page.items.len() as u64, page.total, "of one snapshot");
     let mut query = MarkerQuery {
         limit: Limit::new(23).unwrap(),
         ..MarkerQuery::default()

@@ -118,7 +118,7 @@ impl Summary {
         } else {
             String::new()
         };
-        vec![
+        let mut contents = vec![
             counted(self.runs, "run"),
             format!(
                 "{}{}{failed}",
@@ -130,8 +130,12 @@ impl Summary {
                 counted(self.groups, "group"),
                 truncated(self.truncated_groups)
             ),
-            format!("{} read", bytes(self.bytes_read)),
-        ]
+        ];
+        if self.links > 0 {
+            contents.push(counted(self.links, "link"));
+        }
+        contents.push(format!("{} read", bytes(self.bytes_read)));
+        contents
     }
 
     /// What is odd about the archive, in words; nothing where nothing is.
@@ -226,8 +230,12 @@ impl Summary {
             ("kind, count(*)", "events", " group by 1")
         } else if tables.contains(Table::Runs) {
             ("status, count(*), avg(duration_ms)", "runs", " group by 1")
-        } else {
+        } else if tables.contains(Table::Groups) && self.groups > 0 {
             ("*", "groups", " limit 5")
+        } else if tables.contains(Table::Links) && self.links > 0 {
+            ("*", "links", " limit 5")
+        } else {
+            return None;
         };
         Some(format!(
             "duckdb -c \"select {select} from read_parquet('{lake}/{table}/**/*.parquet'){rest}\""
@@ -258,6 +266,17 @@ mod tests {
                 .contains("select kind, count(*) from read_parquet('lake/events/")
         );
         assert!(query(&summary, "runs, groups").contains("'lake/runs/"));
+        assert_eq!(
+            query(&summary, "groups,links"),
+            "",
+            "neither table has a row"
+        );
+        (summary.groups, summary.links) = (0, 2);
+        assert!(
+            query(&summary, "groups,links").contains("select * from read_parquet('lake/links/")
+        );
+        summary.groups = 1;
+        assert!(query(&summary, "groups,links").contains("'lake/groups/"));
         summary.llm_calls = 1;
         assert!(query(&summary, "events,ops").contains("sum(llm_cost_usd)"));
         summary.to = "it's".into();

@@ -227,7 +227,7 @@ impl RunFold {
             fresh: true,
         });
         // An id of another chunk than the payload's would not be let go of in time.
-        let shares_chunk = event.event_id.same_chunk(event.payload.text());
+        let shares_chunk = event.event_id.shares_chunk(event.payload.text());
         draft.record.start_event_id = Some(if shares_chunk {
             event.event_id.clone()
         } else {
