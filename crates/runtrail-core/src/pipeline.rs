@@ -51,6 +51,12 @@
 //! annotation `runtrail.lost`, with the number of events and, by cause and kind, what they were.
 //! One eighth of every ring and queue is kept for ends, `llm_usage` and the bounds of runs.
 //!
+//! # Media
+//!
+//! Bytes that an op refers to ([`Op::media`](crate::emit::Op::media)) go to a [`MediaStore`] on a
+//! thread of its own, each content once. They wait within the same budget; what is not stored is
+//! counted ([`MediaStats`]), and the run's own stream says so.
+//!
 //! # The end
 //!
 //! [`Pipeline::flush`] covers everything recorded before the call on every thread and closes
@@ -64,8 +70,11 @@ pub(crate) mod cause;
 pub(crate) mod clock;
 mod diagnose;
 mod engine;
+mod handle;
 mod lane;
 mod ledger;
+pub(crate) mod media;
+mod metrics;
 mod payload;
 mod queue;
 mod report;
@@ -84,7 +93,10 @@ use std::time::{Duration, Instant};
 pub use build::{Builder, StartError};
 pub use cause::{DropCause, Dropped};
 pub use clock::{Clock, ManualClock};
+pub use handle::Handle;
 pub use ledger::Truncated;
+pub use media::{MEDIA_FAILED_KEY, MediaStats, MediaStore};
+pub use metrics::{Metric, MetricKind, MetricSink, PROMETHEUS_CONTENT_TYPE, Prometheus};
 pub use report::{FlushReport, Outcome, ShutdownReport};
 pub use settings::{Overflow, Settings};
 pub use stats::{Balance, ExporterState, ExporterStats, Stats};
@@ -103,7 +115,7 @@ type RecordIf = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 /// Dropping it shuts it down, within [`Settings::drop_deadline`], with a warning.
 #[must_use = "dropping the pipeline ends it"]
 pub struct Pipeline {
-    running: Option<Running>,
+    running: Option<Arc<Running>>,
 }
 
 struct Running {
@@ -145,18 +157,9 @@ impl Pipeline {
     ///
     /// The run ends when the last handle to it is dropped, and an id can be used again then.
     pub fn run(&self, request_id: &str) -> Run {
-        let Some(running) = &self.running else {
-            return Run::off();
-        };
-        let shared = &running.shared;
-        let wanted = running
-            .record_if
+        self.running
             .as_ref()
-            .is_none_or(|wanted| wanted(request_id));
-        if !wanted || shared.is(CLOSED) || shared.is_forked() {
-            return Run::off();
-        }
-        Run::begin(shared.id, shared.next_run(), request_id)
+            .map_or_else(Run::off, |running| running.run(request_id))
     }
 
     /// Records an event that the engine made itself; its run begins with its first event and ends
@@ -166,25 +169,29 @@ impl Pipeline {
     /// is not open is dropped and counted.
     pub fn emit(&self, event: TraceEvent) {
         if let Some(running) = &self.running {
-            crate::emit::at::send_raw(running.shared.id, event);
+            running.emit(event);
         }
     }
 
     /// Ends a run, after everything that this thread recorded of it: what is open in it is closed as
     /// `truncated`, and what its handles still record is dropped and counted.
     pub fn finish_run(&self, request_id: &str) {
-        let Some(running) = &self.running else { return };
-        if running.shared.is(CLOSED) || running.shared.is_forked() {
-            return;
+        if let Some(running) = &self.running {
+            running.finish_run(request_id);
         }
-        running.shared.leave_finished(request_id);
+    }
+
+    /// Returns a handle that records into this pipeline, for tasks, threads and what is installed
+    /// for the whole process; it does not keep the pipeline going.
+    pub fn handle(&self) -> Handle {
+        Handle::new(self.running.clone())
     }
 
     /// Returns what became of every event so far.
     pub fn stats(&self) -> Stats {
         self.running
             .as_ref()
-            .map(Running::stats)
+            .map(|running| running.stats())
             .unwrap_or_default()
     }
 
@@ -218,6 +225,34 @@ impl std::fmt::Debug for Pipeline {
 }
 
 impl Running {
+    fn run(&self, request_id: &str) -> Run {
+        let shared = &self.shared;
+        let wanted = self
+            .record_if
+            .as_ref()
+            .is_none_or(|wanted| wanted(request_id));
+        if !wanted || shared.is(CLOSED) || shared.is_forked() {
+            return Run::off();
+        }
+        let number = shared.next_run();
+        let media = shared.media.has_store().then(|| {
+            shared.media.begin_run(number, request_id);
+            Arc::clone(&shared.media)
+        });
+        Run::begin(shared.id, number, request_id, media)
+    }
+
+    fn emit(&self, event: TraceEvent) {
+        crate::emit::at::send_raw(self.shared.id, event);
+    }
+
+    fn finish_run(&self, request_id: &str) {
+        if !self.shared.is(CLOSED) && !self.shared.is_forked() {
+            self.shared.media.finish_run(request_id);
+            self.shared.leave_finished(request_id);
+        }
+    }
+
     fn stats(&self) -> Stats {
         let mut stats = lock(&self.shared.books).stats();
         let queues = stats.exporters.iter_mut().zip(self.lanes.iter());
@@ -225,6 +260,7 @@ impl Running {
             exporter.waiting_bytes = lane.waiting_bytes();
         }
         let waiting: u64 = stats.exporters.iter().map(|e| e.waiting_bytes).sum();
+        stats.media = self.shared.media.stats();
         stats.waiting_bytes = self.shared.ring_bytes() as u64 + waiting;
         stats
     }
@@ -240,9 +276,11 @@ impl Running {
             return FlushReport::default();
         }
         let deadline = shared::deadline(limit);
+        // First, since notes of what was not stored are to be covered as well.
+        let media_waiting = self.shared.media.wait(shared::deadline(limit / 2));
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));
         self.shared.request(Request::Flush(Arc::clone(&ticket)));
-        FlushReport::new(self.names(), ticket.wait())
+        FlushReport::new(self.names(), ticket.wait(), media_waiting)
     }
 
     fn shut_down(&self, limit: Duration) -> ShutdownReport {
@@ -253,6 +291,9 @@ impl Running {
         if let Some(report) = self.join_ending(deadline) {
             return report;
         }
+        // Before anything is refused, so that runs can tell of what was not stored.
+        self.shared.media.wait(shared::deadline(limit / 2));
+        self.shared.media.close(&self.shared);
         self.shared.state.fetch_or(CLOSED, Ordering::AcqRel);
         self.shared.announce_room();
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));

@@ -8,6 +8,7 @@ mod it {
     mod host;
     mod links;
     mod live;
+    mod media;
     mod memory;
     mod pairing;
     mod parents;

@@ -153,6 +153,7 @@ struct OwnRuntime(tokio::runtime::Handle, Option<tokio::runtime::Runtime>);
 impl OwnRuntime {
     fn new() -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("runtrail-otlp")
             .worker_threads(1)
             .enable_all()
             .build()?;

@@ -3,6 +3,7 @@
 //! - [`Otlp`] sends spans: over HTTP as protobuf or JSON, or over gRPC with the feature `grpc`.
 //! - [`OtlpLines`] writes them to a file as OTLP/JSON Lines, with no network at all.
 //! - `SdkBridge` (feature `sdk`) hands them to a span exporter of `opentelemetry_sdk`.
+//! - `observe` (feature `metrics`) lets a meter of OpenTelemetry observe a live pipeline.
 //! - [`map`] is the mapping alone, [`names`] every name that it writes.
 //!
 //! # Start
@@ -92,12 +93,16 @@ mod variables;
 
 #[cfg(feature = "sdk")]
 mod bridge;
+#[cfg(feature = "metrics")]
+mod metrics;
 
 #[cfg(feature = "sdk")]
 pub use bridge::SdkBridge;
 #[cfg(feature = "http")]
 pub use config::{Compression, ConfigError, Protocol};
 pub use file::OtlpLines;
+#[cfg(feature = "metrics")]
+pub use metrics::observe;
 #[cfg(feature = "http")]
 pub use otlp::{Otlp, OtlpBuilder};
 pub use report::{Counts, OtlpReport};

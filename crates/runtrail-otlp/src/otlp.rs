@@ -82,6 +82,11 @@ impl Otlp {
         self.sender.is_some()
     }
 
+    /// Returns where it sends to, without the query; none where exporting is switched off.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.sender.as_ref().map(|sender| &*sender.endpoint)
+    }
+
     /// Makes an exporter of events, with ids in the namespace of this one.
     pub fn into_exporter(self) -> Spans<Self> {
         let namespace = self.namespace.clone();

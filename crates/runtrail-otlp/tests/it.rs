@@ -13,6 +13,8 @@ mod it {
     mod json;
     mod letters;
     mod memory;
+    #[cfg(feature = "metrics")]
+    mod metrics;
     mod roundtrip;
     mod rows;
     mod settings;

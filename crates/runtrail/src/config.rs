@@ -2,8 +2,11 @@
 
 mod builder;
 mod environment;
+mod explain;
 mod exporters;
+mod media;
 mod parts;
+mod pipeline;
 mod problem;
 mod processors;
 mod section;
@@ -13,12 +16,28 @@ use std::fmt;
 
 pub use builder::ConfigBuilder;
 pub use exporters::{ExporterPlan, exporter_names};
-pub use parts::{OpenError, Parts};
+pub use parts::{OpenError, OpenErrors, Parts};
 pub use problem::{ConfigErrors, Place, Problem};
 pub use processors::PROCESSOR_NAMES;
 
 use runtrail_core::export::Exporter;
+use runtrail_core::pipeline::{MediaStore, Settings};
 use runtrail_core::process::Processor;
+
+/// Picks runs by their ids.
+type RecordIf = Box<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// Something, and who said it.
+struct Placed<T> {
+    value: T,
+    place: Place,
+}
+
+impl<T> Placed<T> {
+    fn new(value: T, place: Place) -> Self {
+        Self { value, place }
+    }
+}
 
 /// What a file, the environment and the program say together.
 ///
@@ -26,10 +45,15 @@ use runtrail_core::process::Processor;
 /// (`RUNTRAIL_PIPELINE_…`), that before the file's, and that before the default. A list counts as one
 /// setting, except that what a program adds is added to the list that the others agree on.
 pub struct Config {
-    enabled: bool,
-    processors: Vec<Box<dyn Processor>>,
+    enabled: Option<Placed<bool>>,
+    pipeline: pipeline::Said,
+    processors: Vec<Placed<Box<dyn Processor>>>,
     plans: Vec<ExporterPlan>,
     exporters: Vec<Box<dyn Exporter>>,
+    variables: Vec<(String, String)>,
+    record_if: Option<RecordIf>,
+    media_folder: Option<Placed<String>>,
+    media_store: Option<Box<dyn MediaStore>>,
 }
 
 impl Config {
@@ -45,12 +69,19 @@ impl Config {
 
     /// Whether anything is to be recorded.
     pub fn is_enabled(&self) -> bool {
-        self.enabled
+        self.enabled.as_ref().is_none_or(|enabled| enabled.value)
+    }
+
+    /// Returns the limits of the pipeline.
+    pub fn settings(&self) -> &Settings {
+        &self.pipeline.settings
     }
 
     /// Returns the names of the processors, in their order.
     pub fn processor_names(&self) -> impl Iterator<Item = &str> {
-        self.processors.iter().map(|processor| processor.name())
+        self.processors
+            .iter()
+            .map(|processor| processor.value.name())
     }
 
     /// Returns the exporters that are to be opened; those that the program added itself are not
@@ -63,7 +94,8 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
-            .field("enabled", &self.enabled)
+            .field("enabled", &self.is_enabled())
+            .field("settings", self.settings())
             .field("processors", &self.processor_names().collect::<Vec<_>>())
             .field("exporters", &self.plans)
             .finish_non_exhaustive()

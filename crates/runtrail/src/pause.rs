@@ -15,7 +15,8 @@ pub struct Stop(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    stopped: Mutex<bool>,
+    /// When every wait is over.
+    stopped: Mutex<Option<Instant>>,
     told: Condvar,
 }
 
@@ -27,13 +28,22 @@ impl Pause {
 }
 
 impl Stop {
+    /// Returns a pause that this stops as well, for wrappers of exporters made elsewhere.
+    pub fn pause(&self) -> Pause {
+        Pause(Arc::clone(&self.0))
+    }
+
     /// Ends every wait, for good.
     pub fn stop(&self) {
-        *self
-            .0
-            .stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = true;
+        self.stop_at(Instant::now());
+    }
+
+    /// Ends every wait at a time, for good; of several times the earliest counts.
+    pub fn stop_at(&self, at: Instant) {
+        let stopped = self.0.stopped.lock();
+        let mut stopped = stopped.unwrap_or_else(PoisonError::into_inner);
+        *stopped = Some(stopped.map_or(at, |before| before.min(at)));
+        drop(stopped);
         self.0.told.notify_all();
     }
 }
@@ -44,17 +54,24 @@ impl Timer for Pause {
     }
 
     fn wait(&mut self, time: Duration) -> bool {
-        let stopped = self
-            .0
-            .stopped
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let waited = self
-            .0
-            .told
-            .wait_timeout_while(stopped, time, |stopped| !*stopped);
-        let (stopped, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        !*stopped
+        let stopped = self.0.stopped.lock();
+        let mut stopped = stopped.unwrap_or_else(PoisonError::into_inner);
+        let begun = Instant::now();
+        loop {
+            let now = Instant::now();
+            if stopped.is_some_and(|at| at <= now) {
+                return false;
+            }
+            let mut left = time.saturating_sub(now - begun);
+            if left.is_zero() {
+                return true;
+            }
+            if let Some(at) = *stopped {
+                left = left.min(at - now);
+            }
+            let waited = self.0.told.wait_timeout(stopped, left);
+            stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 }
 
@@ -73,6 +90,16 @@ mod tests {
             stop.stop();
             assert!(!waiting.join().unwrap());
         });
+        assert!(!pause.wait(Duration::from_secs(600)));
+    }
+
+    #[test]
+    fn the_earliest_end_counts() {
+        let mut pause = Pause::default();
+        let stop = pause.stop();
+        stop.stop_at(Instant::now() + Duration::from_millis(20));
+        stop.stop_at(Instant::now() + Duration::from_secs(600));
+        assert!(pause.wait(Duration::from_millis(1)));
         assert!(!pause.wait(Duration::from_secs(600)));
     }
 }

@@ -10,6 +10,8 @@ mod it {
     mod page;
     #[cfg(feature = "json")]
     mod precedence;
+    #[cfg(feature = "json")]
+    mod start;
 }
 
 #[test]

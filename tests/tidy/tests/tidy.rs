@@ -18,14 +18,22 @@ const OURS: &[(&str, &[&str])] = &[
     ("runtrail-core", &[]),
     ("runtrail-archive", &["runtrail-core", "runtrail-otlp-wire"]),
     ("runtrail-json", &["runtrail-core"]),
+    ("runtrail-media", &["runtrail-core"]),
     ("runtrail-otlp", &["runtrail-core", "runtrail-otlp-wire"]),
     ("runtrail-otlp-wire", &[]),
     ("runtrail-parquet", &["runtrail-core"]),
     (
         "runtrail",
-        &["runtrail-core", "runtrail-json", "runtrail-parquet"],
+        &[
+            "runtrail-core",
+            "runtrail-json",
+            "runtrail-media",
+            "runtrail-otlp",
+            "runtrail-parquet",
+        ],
     ),
     ("runtrail-testkit", &["runtrail-core"]),
+    ("runtrail-tracing", &["runtrail-core"]),
     ("runtrail-trigger", &["runtrail-core"]),
     (
         "runtrail-cli",
@@ -46,7 +54,7 @@ const OURS: &[(&str, &[&str])] = &[
 const FENCED: &[(&str, &[&str])] = &[
     ("arrow", &["runtrail-parquet"]),
     ("parquet", &["runtrail-parquet"]),
-    ("object_store", &["runtrail-parquet"]),
+    ("object_store", &["runtrail-media", "runtrail-parquet"]),
     ("clap", &["runtrail-cli"]),
     // The testkit's receiver, behind a feature.
     ("opentelemetry", &["runtrail-otlp"]),
@@ -55,12 +63,18 @@ const FENCED: &[(&str, &[&str])] = &[
     ("prost", &["runtrail-testkit"]),
     (
         "tokio",
-        &["runtrail-otlp", "runtrail-parquet", "runtrail-testkit"],
+        &[
+            "runtrail-media",
+            "runtrail-otlp",
+            "runtrail-parquet",
+            "runtrail-testkit",
+        ],
     ),
     ("tonic", &["runtrail-otlp", "runtrail-testkit"]),
     ("ureq", &["runtrail-otlp"]),
     ("rusqlite", &["runtrail-trigger"]),
     ("toml", &["runtrail"]),
+    ("tracing-subscriber", &["runtrail-tracing"]),
 ];
 
 fn root() -> PathBuf {

@@ -70,8 +70,11 @@ fn summary(config: &Config) -> String {
         }
     };
     let exporters = config.exporters().iter().map(|plan| {
-        let path = plan.path().display().to_string();
-        format!("{} to {}", plan.name(), Printable(&path))
+        let to = plan.destination();
+        if to.is_empty() {
+            return format!("{} to where OpenTelemetry's variables say", plan.name());
+        }
+        format!("{} to {}", plan.name(), Printable(&to))
     });
     let enabled = if config.is_enabled() {
         ""
@@ -104,7 +107,8 @@ fn in_markdown(checked: &Checked, args: &CheckArgs) -> String {
 }
 
 fn whole(checked: &Checked) -> Value {
-    let exporter = |plan: &runtrail::ExporterPlan| json!({"name": plan.name(), "path": plan.path().display().to_string()});
+    let exporter =
+        |plan: &runtrail::ExporterPlan| json!({"name": plan.name(), "to": plan.destination()});
     let config = checked.as_ref().ok();
     json!({
         "ok": checked.is_ok(),
@@ -118,7 +122,7 @@ fn whole(checked: &Checked) -> Value {
 fn record(problem: &Problem) -> Value {
     let (file, line, column) = match &problem.place {
         Place::File { path, line, column } => (Some(path), Some(line), Some(column)),
-        Place::Environment(_) => (None, None, None),
+        Place::Environment(_) | Place::Code => (None, None, None),
     };
     json!({
         "file": file,

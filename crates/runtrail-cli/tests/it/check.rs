@@ -13,6 +13,11 @@ path = \"lake\"
 [[exporters]]
 name = \"json\"
 path = \"runs\"
+[[exporters]]
+name = \"otlp\"
+[[exporters]]
+name = \"otlp\"
+endpoint = \"https://user:hunter2@collect.example.org/v1/traces?key=hunter2\"
 ";
 
 const WRONG: &str = "enabeld = true
@@ -42,6 +47,8 @@ fn a_configuration_is_checked_as_a_whole() {
         .check("check");
     assert_eq!(session.run(&["check", "wrong.toml"]).code, 2);
     assert!(!session.path("lake").exists(), "nothing is opened");
+    let shown = session.run(&["check", "fine.toml"]).stdout;
+    assert!(!shown.contains("hunter2"), "{shown}");
     assert!(
         !session
             .run(&["check", "wrong.toml"])

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::at::At;
+use super::at::{At, REFUSED};
 use super::op::Op;
 use super::record::{Kind, end};
 use super::run::open_named;
@@ -29,6 +29,11 @@ impl Group {
 
     pub(super) fn at(&self) -> At {
         self.at
+    }
+
+    /// Whether this group is recorded.
+    pub fn is_recorded(&self) -> bool {
+        !self.at.is_off() && self.at.key != REFUSED
     }
 
     /// Opens an op in this group, running in `ctx`.

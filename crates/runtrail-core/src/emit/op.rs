@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use super::at::{At, REFUSED};
@@ -11,6 +12,7 @@ use super::run::open_named;
 use super::scope::{Entered, Scope};
 use super::usage::LlmUsage;
 use crate::event::Ctx;
+use crate::pipeline::shared::find;
 
 /// An op that is open. Dropped without an end it records `cancelled`.
 ///
@@ -93,6 +95,36 @@ impl Op {
     #[inline]
     pub fn llm_usage(&self, usage: LlmUsage<'_>) {
         usage.record(self.at);
+    }
+
+    /// Puts bytes into the pipeline's [media store](crate::pipeline::MediaStore), and records a
+    /// reference to them: their handle, `mime` and size.
+    ///
+    /// This thread takes the SHA-256 of the bytes, which is their handle, and moves them on; storing
+    /// is another's, and the same bytes are stored once. Where they cannot be stored the reference
+    /// says so (`error`), or, where that shows later, a note on the run
+    /// ([`MEDIA_FAILED_KEY`](crate::pipeline::MEDIA_FAILED_KEY)).
+    pub fn media(&self, bytes: impl Into<Bytes>, mime: &str) {
+        if self.at.is_off() {
+            return;
+        }
+        let bytes = bytes.into();
+        let size = bytes.len() as u64;
+        let stored = match find(self.at.pipeline) {
+            // Of an op that is absent nothing is stored.
+            Some(shared) if self.is_recorded() => {
+                Some(shared.media.put(&shared, self.at.run, bytes, mime))
+            }
+            _ => None,
+        };
+        let handle = stored.as_ref().and_then(|stored| stored.as_ref().ok());
+        let refused = stored.as_ref().and_then(|stored| stored.as_ref().err());
+        self.at.record(Kind::MediaRef, 0, 0, |draft| {
+            draft.value(&handle);
+            draft.value(mime);
+            draft.value(&size);
+            draft.value(&refused);
+        });
     }
 
     /// Records only every `n`-th item of a generator, beginning with the first; 0 records none.

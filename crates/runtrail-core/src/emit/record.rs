@@ -6,7 +6,7 @@ use crate::event::{Ctx, EventKind, TraceEvent};
 /// larger buffer would make every push copy more.
 pub(crate) const INLINE: usize = 128;
 
-/// What a record is. The first seven are event kinds, in the order of [`EventKind::KNOWN`].
+/// What a record is. The first eight are event kinds, in the order of [`EventKind::KNOWN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Kind {
@@ -17,6 +17,7 @@ pub(crate) enum Kind {
     GroupStart,
     GroupEnd,
     LlmUsage,
+    MediaRef,
     /// An event that the engine made itself.
     Raw,
     /// A run handle was made; the payload is the run's id.
@@ -50,6 +51,7 @@ impl Kind {
             Self::GroupStart => EventKind::GroupStart,
             Self::GroupEnd => EventKind::GroupEnd,
             Self::LlmUsage => EventKind::LlmUsage,
+            Self::MediaRef => EventKind::MediaRef,
             Self::Raw | Self::RunStart | Self::RunEnd => return None,
         })
     }

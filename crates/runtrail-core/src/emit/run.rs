@@ -10,6 +10,7 @@ use super::op::Op;
 use super::record::Kind;
 use super::{local, scope};
 use crate::event::Ctx;
+use crate::pipeline::media::Media;
 use crate::pipeline::shared::{CLOSED, find};
 
 /// A run that is being recorded, or one that is not, at the price of one branch.
@@ -23,19 +24,32 @@ pub struct Run {
     _alive: Option<Arc<Alive>>,
 }
 
-#[derive(Debug)]
-struct Alive(At);
+struct Alive {
+    at: At,
+    /// Where it is known as open, if there is a store for media.
+    media: Option<Arc<Media>>,
+}
+
+impl std::fmt::Debug for Alive {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.at.fmt(f)
+    }
+}
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        if send_plain(self.0, Kind::RunEnd, "") != REFUSED {
+        let at = self.at;
+        if let Some(media) = &self.media {
+            media.end_run(at.run);
+        }
+        if send_plain(at, Kind::RunEnd, "") != REFUSED {
             return;
         }
         // Losing a run's end would keep the run open until shutdown.
-        let shared = find(self.0.pipeline);
+        let shared = find(at.pipeline);
         let open = shared.filter(|shared| !shared.is(CLOSED) && !shared.is_forked());
         if let Some(shared) = open {
-            shared.leave_ended(self.0.run);
+            shared.leave_ended(at.run);
         }
     }
 }
@@ -49,9 +63,17 @@ impl Run {
         }
     }
 
-    pub(crate) fn begin(pipeline: u64, number: u64, request_id: &str) -> Self {
+    pub(crate) fn begin(
+        pipeline: u64,
+        number: u64,
+        request_id: &str,
+        media: Option<Arc<Media>>,
+    ) -> Self {
         let at = At::of_run(pipeline, number);
         if send_plain(at, Kind::RunStart, request_id) == REFUSED {
+            if let Some(media) = &media {
+                media.end_run(number);
+            }
             let key = REFUSED;
             return Self {
                 at: At { key, ..at },
@@ -60,7 +82,7 @@ impl Run {
         }
         Self {
             at,
-            _alive: Some(Arc::new(Alive(at))),
+            _alive: Some(Arc::new(Alive { at, media })),
         }
     }
 

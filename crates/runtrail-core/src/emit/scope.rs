@@ -62,6 +62,11 @@ impl Scope {
         Self(current())
     }
 
+    /// Whether there is an op or a group, be it one that is not recorded.
+    pub fn is_some(self) -> bool {
+        self.0 != At::OFF
+    }
+
     /// Makes it the current one of this thread, until the guard is dropped.
     pub fn enter(self) -> Entered {
         Entered::new(self.0)

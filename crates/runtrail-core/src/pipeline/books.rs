@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::cause::{DropCause, Dropped};
+use super::media::MediaStats;
 use super::queue::Admitted;
 use super::shared::lock;
 use super::stats::{ExporterState, ExporterStats, Stats};
@@ -222,6 +223,7 @@ impl Books {
             runs_open: self.runs_open,
             runs_ended: self.runs_ended,
             waiting_bytes: 0,
+            media: MediaStats::default(),
             exporters: self.lanes.iter().map(|lane| lane.stats.clone()).collect(),
         }
     }

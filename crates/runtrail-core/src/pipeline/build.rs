@@ -8,6 +8,7 @@ use super::books::Books;
 use super::clock::{Clock, Timeline};
 use super::engine::Engine;
 use super::lane::Lane;
+use super::media::{Media, MediaStore};
 use super::settings::Settings;
 use super::shared::Shared;
 use super::worker::Worker;
@@ -25,6 +26,7 @@ pub struct Builder {
     clock: Option<Clock>,
     emitter_id: Option<u64>,
     record_if: Option<RecordIf>,
+    media_store: Option<Box<dyn MediaStore>>,
 }
 
 impl Builder {
@@ -52,6 +54,12 @@ impl Builder {
     /// Adds a processor that was made elsewhere.
     pub fn boxed_processor(mut self, processor: Box<dyn Processor>) -> Self {
         self.processors.push(processor);
+        self
+    }
+
+    /// Sets where the bytes of [`Op::media`](crate::emit::Op::media) go.
+    pub fn media_store(mut self, store: impl MediaStore + 'static) -> Self {
+        self.media_store = Some(Box::new(store));
         self
     }
 
@@ -92,7 +100,8 @@ impl Builder {
         let clock = self.clock.unwrap_or_else(Clock::system);
         let names = self.exporters.iter().map(|e| e.name().to_owned());
         let books = Books::new(names);
-        let shared = Shared::new(self.settings, clock.clone(), books);
+        let media = Media::new(self.media_store.is_some());
+        let shared = Shared::new(self.settings, clock.clone(), books, media);
         let mut threads = Threads::default();
         let mut lanes = Vec::new();
         let count = self.exporters.len();
@@ -101,6 +110,14 @@ impl Builder {
                 Lane::start(index, exporter, &shared, count).map_err(StartError::thread)?;
             lanes.push(lane);
             threads.lanes.push(thread);
+        }
+        if let Some(store) = self.media_store {
+            let shared = Arc::clone(&shared);
+            // It ends when the pipeline does; a store that is stuck then is left to itself.
+            std::thread::Builder::new()
+                .name("runtrail-media".into())
+                .spawn(move || shared.media.run(&shared, store))
+                .map_err(StartError::thread)?;
         }
         let lanes = Arc::new(lanes);
         let emitter = self.emitter_id.unwrap_or_else(random);
@@ -113,14 +130,14 @@ impl Builder {
             .map_err(StartError::thread)?;
         threads.worker = Some(worker);
         Ok(Pipeline {
-            running: Some(Running {
+            running: Some(Arc::new(Running {
                 shared,
                 lanes,
                 record_if: self.record_if,
                 threads: Mutex::new(threads),
                 ending: Mutex::new(Ending::No),
                 ended: Condvar::new(),
-            }),
+            })),
         })
     }
 }

@@ -43,21 +43,27 @@ pub struct FlushReport {
     /// Each exporter's name and what it did, in the order they were added; empty where the pipeline
     /// is disabled, over, or a forked child's copy.
     pub exporters: Vec<(String, Outcome)>,
+    /// Contents of media that had not been stored when half of the time was over.
+    pub media_waiting: u64,
 }
 
 impl FlushReport {
-    pub(super) fn new(names: Vec<String>, answers: Vec<Option<Result<(), String>>>) -> Self {
+    pub(super) fn new(
+        names: Vec<String>,
+        answers: Vec<Option<Result<(), String>>>,
+        media_waiting: u64,
+    ) -> Self {
         let outcomes = answers.into_iter().map(Outcome::of);
         Self {
+            media_waiting,
             exporters: names.into_iter().zip(outcomes).collect(),
         }
     }
 
-    /// Whether every exporter is done.
+    /// Whether every exporter is done, and no media waits.
     pub fn is_complete(&self) -> bool {
-        self.exporters
-            .iter()
-            .all(|(_, outcome)| *outcome == Outcome::Done)
+        let mut outcomes = self.exporters.iter().map(|(_, outcome)| outcome);
+        self.media_waiting == 0 && outcomes.all(|outcome| *outcome == Outcome::Done)
     }
 }
 
@@ -99,8 +105,12 @@ impl ShutdownReport {
     }
 
     /// Whether every event that was not filtered or sampled out by a processor was delivered to
-    /// every exporter, and all of them ended well.
+    /// every exporter, all of them ended well, and all media is stored.
     pub fn is_complete(&self) -> bool {
+        let media = &self.stats.media;
+        if media.failed + media.refused + media.waiting > 0 {
+            return false;
+        }
         let lost =
             self.stats.exporters.iter().any(|exporter| {
                 exporter.failed + exporter.in_flight + exporter.dropped.total() > 0

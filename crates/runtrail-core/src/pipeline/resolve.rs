@@ -585,6 +585,7 @@ impl Maker<'_> {
                 push_usage(&mut object, &mut compact);
                 5
             }
+            Kind::MediaRef => push_media(&mut object, &mut compact),
             Kind::Raw | Kind::RunStart | Kind::RunEnd => return object.end(),
         };
         if let Some(opener) = opener {
@@ -627,6 +628,16 @@ fn push_usage(object: &mut Object<'_>, compact: &mut Compact<'_>) {
             object.field(slot, key, |out| push_value(compact, out, false));
         }
     }
+}
+
+/// Writes a reference; its last value, where there is one, says why there is nothing behind it.
+fn push_media(object: &mut Object<'_>, compact: &mut Compact<'_>) -> usize {
+    let fields = ["handle", "mime", "size_bytes"];
+    for (slot, key) in fields.into_iter().enumerate() {
+        object.field(slot, key, |out| push_value(compact, out, false));
+    }
+    object.splice(|out| push_value(compact, out, false));
+    fields.len()
 }
 
 fn push_parent(object: &mut Object<'_>, ids: IdPrefix, parent: Option<&Open>) {

@@ -67,41 +67,56 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Checks every number, and reports all that are out of range at once.
+    /// Returns what is out of range: each setting's name, and what it must be.
+    pub fn problems(&self) -> Vec<(&'static str, &'static str)> {
+        let ticks = Duration::from_micros(100)..=Duration::from_secs(1);
+        let checks = [
+            (
+                "ring_events",
+                (64..=1 << 20).contains(&self.ring_events),
+                "must be 64 to 1048576",
+            ),
+            (
+                "max_bytes",
+                self.max_bytes >= 1 << 20,
+                "must be at least 1 MiB",
+            ),
+            (
+                "max_payload_bytes",
+                (256..=64 << 20).contains(&self.max_payload_bytes),
+                "must be 256 bytes to 64 MiB",
+            ),
+            (
+                "batch_events",
+                (1..=1 << 16).contains(&self.batch_events),
+                "must be 1 to 65536",
+            ),
+            (
+                "queue_events",
+                self.queue_events >= 16,
+                "must be at least 16",
+            ),
+            (
+                "tick",
+                ticks.contains(&self.tick),
+                "must be 100 microseconds to 1 second",
+            ),
+            ("max_open", self.max_open >= 1, "must be at least 1"),
+            ("max_runs", self.max_runs >= 1, "must be at least 1"),
+        ];
+        let wrong = checks.into_iter().filter(|(_, holds, _)| !holds);
+        wrong.map(|(name, _, says)| (name, says)).collect()
+    }
+
     pub(super) fn validate(&self) -> Result<(), StartError> {
-        let mut wrong = Vec::new();
-        let mut check = |holds: bool, says: &str| {
-            if !holds {
-                wrong.push(says.to_owned());
-            }
-        };
-        check(
-            (64..=1 << 20).contains(&self.ring_events),
-            "ring_events must be 64 to 1048576",
-        );
-        check(
-            self.max_bytes >= 1 << 20,
-            "max_bytes must be at least 1 MiB",
-        );
-        check(
-            (256..=64 << 20).contains(&self.max_payload_bytes),
-            "max_payload_bytes must be 256 bytes to 64 MiB",
-        );
-        check(
-            (1..=1 << 16).contains(&self.batch_events),
-            "batch_events must be 1 to 65536",
-        );
-        check(self.queue_events >= 16, "queue_events must be at least 16");
-        check(
-            (Duration::from_micros(100)..=Duration::from_secs(1)).contains(&self.tick),
-            "tick must be 100 microseconds to 1 second",
-        );
-        check(self.max_open >= 1, "max_open must be at least 1");
-        check(self.max_runs >= 1, "max_runs must be at least 1");
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(StartError::settings(&wrong))
+        let problems = self.problems();
+        if problems.is_empty() {
+            return Ok(());
         }
+        let wrong: Vec<_> = problems
+            .iter()
+            .map(|(name, says)| format!("{name} {says}"))
+            .collect();
+        Err(StartError::settings(&wrong))
     }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::books::{Books, RingCounters};
 use super::clock::Clock;
+use super::media::Media;
 use super::settings::{Overflow, Settings};
 use super::ticket::Ticket;
 use crate::emit::local::LocalRing;
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) books: Mutex<Books>,
     /// The ring of threads that cannot have one of their own.
     common: Mutex<Option<LocalRing>>,
+    pub(crate) media: Arc<Media>,
     /// Rings of threads that ended.
     free: Mutex<Vec<LocalRing>>,
 }
@@ -93,7 +95,7 @@ pub(crate) fn find(id: u64) -> Option<Arc<Shared>> {
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, clock: Clock, books: Books) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, clock: Clock, books: Books, media: Media) -> Arc<Self> {
         let shared = Arc::new(Self {
             id: NEXT_PIPELINE.fetch_add(1, Ordering::Relaxed),
             process: std::process::id(),
@@ -111,6 +113,7 @@ impl Shared {
             has_room: Condvar::new(),
             books: Mutex::new(books),
             common: Mutex::new(None),
+            media: Arc::new(media),
             free: Mutex::default(),
         });
         let mut known = lock(&PIPELINES);

@@ -1,6 +1,7 @@
 //! What became of every event, at one moment.
 
 use super::cause::Dropped;
+use super::media::MediaStats;
 
 /// What became of every event of a pipeline, exact at the moment it was asked for.
 ///
@@ -31,6 +32,8 @@ pub struct Stats {
     pub runs_ended: u64,
     /// Bytes that rings, their payloads and the exporters' queues take.
     pub waiting_bytes: u64,
+    /// What became of media; their references are events as all others.
+    pub media: MediaStats,
     /// What each exporter got, in the order they were added.
     pub exporters: Vec<ExporterStats>,
 }

@@ -1,15 +1,16 @@
 //! What environment variables say.
 
 use super::exporters::ExporterPlan;
-use super::problem::{Place, Problem, one_of};
+use super::pipeline;
+use super::problem::{Place, Problem};
 
 /// Names the file.
 pub(super) const CONFIG: &str = "RUNTRAIL_CONFIG";
 /// What all other variables begin with.
-const PREFIX: &str = "RUNTRAIL_PIPELINE_";
-const ENABLED: &str = "RUNTRAIL_PIPELINE_ENABLED";
-const SAMPLE_RATE: &str = "RUNTRAIL_PIPELINE_SAMPLE_RATE";
-const EXPORTERS: &str = "RUNTRAIL_PIPELINE_EXPORTERS";
+pub(super) const PREFIX: &str = "RUNTRAIL_PIPELINE_";
+pub(super) const ENABLED: &str = "RUNTRAIL_PIPELINE_ENABLED";
+pub(super) const SAMPLE_RATE: &str = "RUNTRAIL_PIPELINE_SAMPLE_RATE";
+pub(super) const EXPORTERS: &str = "RUNTRAIL_PIPELINE_EXPORTERS";
 
 /// What the environment says.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Environment {
     pub(super) enabled: Option<bool>,
     pub(super) sample_rate: Option<f64>,
     pub(super) exporters: Option<Vec<ExporterPlan>>,
+    /// Those of `[pipeline]`'s keys.
+    pipeline: Vec<(String, String)>,
 }
 
 impl Environment {
@@ -43,14 +46,16 @@ impl Environment {
                     wrong.then(|| plain("must be a number between 0 and 1"))
                 }
                 EXPORTERS => {
-                    let plans: Result<_, _> = value.split(',').map(plan).collect();
+                    let place = Place::Environment(EXPORTERS.to_owned());
+                    let plans = value.split(',').map(|text| plan(text, &place));
+                    let plans: Result<_, _> = plans.collect();
                     let wrong = plans.as_ref().err().cloned();
                     said.exporters = plans.ok();
                     wrong
                 }
                 other if other.starts_with(PREFIX) => {
-                    let help = one_of(other, &[ENABLED, SAMPLE_RATE, EXPORTERS]);
-                    Some(("is not one of Runtrail's".to_owned(), Some(help)))
+                    said.pipeline.push((name.clone(), value.clone()));
+                    None
                 }
                 _ => None,
             };
@@ -61,6 +66,20 @@ impl Environment {
             }));
         }
         said
+    }
+
+    /// Puts what it says of the pipeline over what a file says.
+    pub(super) fn over(&self, said: &mut pipeline::Said, problems: &mut Vec<Problem>) {
+        for (name, value) in &self.pipeline {
+            let key = name.strip_prefix(PREFIX).unwrap_or_default();
+            if let Err((message, help)) = said.variable(name, key, value) {
+                problems.push(Problem {
+                    place: Place::Environment(name.clone()),
+                    message,
+                    help,
+                });
+            }
+        }
     }
 }
 
@@ -76,12 +95,8 @@ fn truth(value: &str) -> Option<bool> {
     }
 }
 
-/// Reads `name:path`.
-fn plan(text: &str) -> Result<ExporterPlan, (String, Option<String>)> {
-    match text.trim().split_once(':') {
-        Some((name, path)) => ExporterPlan::plain(name.trim(), path.trim()),
-        None => Err(plain(
-            "must be exporters with their paths, such as json:runs,parquet:lake",
-        )),
-    }
+/// Reads `name:destination`, or a name alone where that will do.
+fn plan(text: &str, place: &Place) -> Result<ExporterPlan, (String, Option<String>)> {
+    let (name, to) = text.trim().split_once(':').unwrap_or((text.trim(), ""));
+    ExporterPlan::plain(name.trim(), to.trim(), place.clone())
 }

@@ -17,6 +17,8 @@ pub enum Place {
     },
     /// In an environment variable of that name.
     Environment(String),
+    /// By the program itself.
+    Code,
 }
 
 impl fmt::Display for Place {
@@ -25,6 +27,7 @@ impl fmt::Display for Place {
             Self::File { path, line: 0, .. } => f.write_str(path),
             Self::File { path, line, column } => write!(f, "{path}:{line}:{column}"),
             Self::Environment(name) => write!(f, "environment variable {name}"),
+            Self::Code => f.write_str("code"),
         }
     }
 }

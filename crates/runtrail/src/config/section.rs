@@ -158,6 +158,24 @@ impl<'t, 'i> Section<'t, 'i> {
         read.map(|at| at.value)
     }
 
+    /// Reads a table of strings whose keys are free.
+    pub(super) fn string_fields(
+        &mut self,
+        key: &'static str,
+        to: &mut Document<'_>,
+    ) -> Vec<(String, String)> {
+        let read = self.read(key, "a table of strings", to, |value| {
+            let fields = value.as_table()?.iter();
+            fields
+                .map(|(key, value)| {
+                    let value = value.get_ref().as_str()?;
+                    Some((key.get_ref().to_string(), value.to_owned()))
+                })
+                .collect::<Option<Vec<_>>>()
+        });
+        read.map(|at| at.value).unwrap_or_default()
+    }
+
     pub(super) fn table(
         &mut self,
         key: &'static str,

@@ -26,6 +26,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     let number: u64 = number.parse().ok()?;
     let seconds = |factor| number.checked_mul(factor).map(Duration::from_secs);
     match unit {
+        "us" => Some(Duration::from_micros(number)),
         "ms" => Some(Duration::from_millis(number)),
         "s" => seconds(1),
         "m" => seconds(60),
@@ -53,6 +54,7 @@ mod tests {
         for text in ["", "MiB", "-1", "1.5MiB", "1XB", "99999999999TiB"] {
             assert_eq!(bytes(text), None, "{text}");
         }
+        assert_eq!(duration("500us"), Some(Duration::from_micros(500)));
         assert_eq!(duration("200ms"), Some(Duration::from_millis(200)));
         assert_eq!(duration("2h"), Some(Duration::from_secs(7200)));
         for text in [

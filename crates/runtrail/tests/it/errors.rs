@@ -113,6 +113,73 @@ fn what_a_processor_refuses_is_told_at_its_key() {
 }
 
 #[test]
+fn limits_out_of_range_are_told_where_they_were_said() {
+    let toml = "[pipeline]\nring_events = 1\ntick = \"2s\"\noverflow = \"drop\"\nmax_byte = 1\n";
+    let variables = [
+        ("MAX_RUNS", "0"),
+        ("QUEUE_EVENTS", "many"),
+        ("OVERFLOW", "block"),
+        ("MAX_BYTE", "1"),
+    ];
+    let variables =
+        variables.map(|(name, value)| (format!("RUNTRAIL_PIPELINE_{name}"), value.to_owned()));
+    let builder = Config::builder().text("f.toml", toml).variables(variables);
+    let found = builder.settings(|settings| settings.max_open = 0).load();
+    assert_eq!(
+        found.unwrap_err().to_string(),
+        "\
+f.toml:2:15: `ring_events` must be 64 to 1048576
+f.toml:3:8: `tick` must be 100 microseconds to 1 second
+f.toml:4:12: `overflow` must be \"drop_newest\", \"drop_oldest\" or, with a time, \"block 50ms\"
+f.toml:5:1: unknown key `max_byte`; did you mean `max_bytes`?
+environment variable RUNTRAIL_PIPELINE_MAX_BYTE: is not one of Runtrail's; did you mean `RUNTRAIL_PIPELINE_MAX_BYTES`?
+environment variable RUNTRAIL_PIPELINE_MAX_RUNS: `max_runs` must be at least 1
+environment variable RUNTRAIL_PIPELINE_OVERFLOW: must be \"drop_newest\", \"drop_oldest\" or, with a time, \"block 50ms\"
+environment variable RUNTRAIL_PIPELINE_QUEUE_EVENTS: must be a whole number, not negative
+code: `max_open` must be at least 1"
+    );
+}
+
+#[cfg(feature = "otlp")]
+#[test]
+fn an_endpoint_is_told_before_anything_is_sent() {
+    let otlp = |text: &str| said(&format!("[[exporters]]\nname = \"otlp\"\n{text}"));
+    for (given, wanted) in [
+        (
+            "endpoint = \"localhost\"",
+            "f.toml:3:12: `endpoint` must be a URL such as \"http://localhost:4318\"",
+        ),
+        (
+            "endpoint = 4318",
+            "f.toml:3:12: `endpoint` must be a string, and is an integer",
+        ),
+        (
+            "protocol = \"grcp\"",
+            "f.toml:3:12: unknown protocol `grcp`; did you mean `grpc`?",
+        ),
+        (
+            "headers = { authorization = 7 }",
+            "f.toml:3:11: `headers` must be a table of strings, and is a table",
+        ),
+        (
+            "overlays = [\"langfus\"]",
+            "f.toml:3:12: unknown overlay `langfus`; did you mean `langfuse`?",
+        ),
+        (
+            "client_key = \"k.pem\"",
+            "f.toml:3:14: `client_certificate` and `client_key` go together",
+        ),
+        (
+            "max_spans_per_second = 0",
+            "f.toml:3:24: `max_spans_per_second` must be at least 1",
+        ),
+        ("retry = {}", "f.toml:3:1: unknown key `retry`"),
+    ] {
+        assert_eq!(otlp(given), wanted, "{given}");
+    }
+}
+
+#[test]
 fn broken_toml_is_told_by_all_its_places() {
     let found = said("enabled = tru\n[[processors]\nname = \"redact\"\nx = = 1\n");
     assert!(found.lines().count() >= 3, "{found}");
@@ -134,6 +201,7 @@ fn no_value_is_ever_told() {
         "password = \"hunter2\"",
         "password = \"\"\"hunter2",
         "[[exporters]]\nname = \"json\"\npath = \"x\"\nmax_held_bytes = \"hunter2\"",
+        "[pipeline]\noverflow = \"hunter2\"",
     ] {
         let errors = wrong(toml);
         assert!(!errors.to_string().contains(secret), "{errors}");
@@ -142,7 +210,7 @@ fn no_value_is_ever_told() {
     let fine = "[[processors]]\nname = \"enrich\"\nfields = { a = \"hunter2\" }\n[[processors]]\nname = \"redact\"\nmask = \"hunter2\"\nmore_patterns = [\"hunter2\"]";
     let config = Config::builder().text("f.toml", fine).load().unwrap();
     assert!(!format!("{config:?}").contains(secret));
-    let variables = ["ENABLED", "SAMPLE_RATE", "EXPORTERS"]
+    let variables = ["ENABLED", "SAMPLE_RATE", "MAX_BYTES"]
         .map(|name| (format!("RUNTRAIL_PIPELINE_{name}"), secret.to_owned()));
     let errors = Config::builder().variables(variables).load().unwrap_err();
     assert_eq!(errors.problems().len(), 3);

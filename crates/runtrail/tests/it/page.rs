@@ -3,24 +3,39 @@
 use std::path::Path;
 
 use runtrail::{Config, PROCESSOR_NAMES, exporter_names};
+use runtrail_core::pipeline::Settings;
 
 fn page() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/configuration.md");
     std::fs::read_to_string(path).unwrap()
 }
 
+const HEAD: &str = "[[exporters]]\nname = ";
+
 /// The page's TOML, without the exporters that this build does not have.
 fn toml() -> String {
     let page = page();
     let (_, rest) = page.split_once("```toml\n").unwrap();
     let (toml, _) = rest.split_once("```").unwrap();
-    if exporter_names().contains(&"parquet") {
-        return toml.to_owned();
+    let (before, media) = toml.split_once("[media]\n").unwrap();
+    let (media, after) = media.split_once("\n\n").unwrap();
+    let without = format!("{before}{after}");
+    let with = format!("{before}[media]\n{media}\n\n{after}");
+    let toml = if cfg!(feature = "media") {
+        with
+    } else {
+        without
+    };
+    let mut tables = toml.split(HEAD);
+    let mut kept = tables.next().unwrap().to_owned();
+    for table in tables {
+        let name = table.split('"').nth(1).unwrap();
+        if exporter_names().contains(&name) {
+            kept.push_str(HEAD);
+            kept.push_str(table);
+        }
     }
-    let (without, _) = toml
-        .split_once("[[exporters]]\nname = \"parquet\"")
-        .unwrap();
-    without.to_owned()
+    kept
 }
 
 #[test]
@@ -30,6 +45,7 @@ fn its_example_is_read_and_names_everything() {
         .load()
         .unwrap();
     assert!(config.processor_names().eq(PROCESSOR_NAMES));
+    assert_eq!(config.settings(), &Settings::default());
     let named: Vec<&str> = config
         .exporters()
         .iter()

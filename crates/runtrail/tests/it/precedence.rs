@@ -1,6 +1,9 @@
 //! Code goes before the environment, that before the file, that before the default.
 
+use std::time::Duration;
+
 use runtrail::Config;
+use runtrail_core::pipeline::{Overflow, Settings};
 use runtrail_core::process::{DropEmpty, DropEmptySettings};
 
 const FILE: &str = "enabled = false
@@ -16,8 +19,7 @@ fn variable(name: &str, value: &str) -> (String, String) {
 }
 
 fn paths(config: &Config) -> Vec<String> {
-    let shown =
-        |plan: &runtrail::ExporterPlan| format!("{}:{}", plan.name(), plan.path().display());
+    let shown = |plan: &runtrail::ExporterPlan| format!("{}:{}", plan.name(), plan.destination());
     config.exporters().iter().map(shown).collect()
 }
 
@@ -75,6 +77,53 @@ fn a_sample_rate_of_the_environment_is_the_files_or_one_in_front() {
     let sampled = format!("{FILE}\n[[processors]]\nname = \"sample\"\nrate = 0.5\n");
     let config = Config::builder().text("f", sampled).variables(rate());
     assert_eq!(names(&config.load().unwrap()), ["dedup", "sample"]);
+}
+
+#[test]
+fn a_limit_is_the_strongest_words_key_by_key() {
+    let file =
+        "[pipeline]\nmax_bytes = \"2MiB\"\nmax_runs = 7\noverflow = \"block 50ms\"\ntick = \"1ms\"";
+    let builder = Config::builder()
+        .text("f.toml", file)
+        .variables([
+            variable("MAX_BYTES", "4MiB"),
+            variable("TICK", "500us"),
+            variable("OVERFLOW", "drop_oldest"),
+        ])
+        .settings(|settings| settings.max_bytes = 8 << 20);
+    let config = builder.load().unwrap();
+    let wanted = Settings {
+        max_bytes: 8 << 20,
+        max_runs: 7,
+        overflow: Overflow::DropOldest,
+        tick: Duration::from_micros(500),
+        ..Settings::default()
+    };
+    assert_eq!(config.settings(), &wanted);
+    assert_eq!(
+        config.open().unwrap().explanation,
+        "recording nowhere: no exporter is named, so events are counted and go; pipeline: \
+         max_bytes = 8388608 (code), overflow = drop_oldest (environment variable \
+         RUNTRAIL_PIPELINE_OVERFLOW), tick = 500µs (environment variable RUNTRAIL_PIPELINE_TICK), \
+         max_runs = 7 (f.toml:3:12); all else is the default"
+    );
+}
+
+#[test]
+fn what_is_for_otherwise_gives_way() {
+    let otherwise = || Config::builder().otherwise("json", "runs");
+    assert_eq!(paths(&otherwise().load().unwrap()), ["json:runs"]);
+    let named = otherwise().variables([variable("EXPORTERS", "jsonl:a")]);
+    assert_eq!(paths(&named.load().unwrap()), ["jsonl:a"]);
+    let file = otherwise().text("f.toml", FILE);
+    assert_eq!(paths(&file.load().unwrap()), ["json:of-the-file"]);
+    let added = otherwise().exporter(runtrail_testkit::capture::Capture::default());
+    assert!(added.load().unwrap().exporters().is_empty());
+    let wrong = Config::builder().otherwise("jsom", "runs").load();
+    assert_eq!(
+        wrong.unwrap_err().to_string(),
+        "code: unknown exporter `jsom`; did you mean `json`?"
+    );
 }
 
 #[test]

@@ -1,16 +1,14 @@
 //! Trees and event lines.
 
-use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use runtrail_core::export::Exporter;
+use runtrail_core::fold::{Fold, FoldLimits};
 use runtrail_json::{EventLines, TreeLimits, TreeStyle};
 
-use super::{Settings, Wrappers};
+use super::{Around, Opened, Settings, Wrappers};
 use crate::config::problem::one_of;
 use crate::config::section::{Document, Section};
-use crate::pause::Pause;
 
 /// What the exporter `json` is told.
 #[derive(Debug)]
@@ -50,19 +48,16 @@ pub(super) fn read_trees(
 }
 
 impl Settings for Trees {
-    fn open(
-        self: Box<Self>,
-        path: &Path,
-        wrappers: &Wrappers,
-        pause: &Pause,
-    ) -> Result<Box<dyn Exporter>, Box<dyn Error + Send + Sync>> {
+    fn open(self: Box<Self>, to: &mut String, wrappers: &Wrappers, around: Around<'_>) -> Opened {
+        let path = Path::new(to);
         let trees = if path.extension().is_some_and(|end| end == "jsonl") {
             runtrail_json::Trees::lines(path)
         } else {
             runtrail_json::Trees::dir(path)
         };
         let trees = trees.style(self.style).limits(self.limits);
-        Ok(wrappers.beneath_fold(Box::new(trees), pause))
+        let fold = Fold::new("", FoldLimits::default());
+        Ok(wrappers.beneath_fold(Box::new(trees), fold, around.pause))
     }
 }
 
@@ -101,13 +96,8 @@ pub(super) fn read_lines(
 }
 
 impl Settings for Lines {
-    fn open(
-        self: Box<Self>,
-        path: &Path,
-        wrappers: &Wrappers,
-        pause: &Pause,
-    ) -> Result<Box<dyn Exporter>, Box<dyn Error + Send + Sync>> {
-        let mut lines = EventLines::dir(path);
+    fn open(self: Box<Self>, to: &mut String, wrappers: &Wrappers, around: Around<'_>) -> Opened {
+        let mut lines = EventLines::dir(&*to);
         if let Some(stem) = self.stem {
             lines = lines.stem(stem);
         }
@@ -120,6 +110,6 @@ impl Settings for Lines {
         if let Some(level) = self.zstd_level {
             lines = lines.zstd(level);
         }
-        Ok(wrappers.around_events(Box::new(lines), pause))
+        Ok(wrappers.around_events(Box::new(lines), around.pause))
     }
 }

@@ -1,14 +1,9 @@
 //! Lakes.
 
-use std::error::Error;
-use std::path::Path;
-
-use runtrail_core::export::Exporter;
 use runtrail_parquet::{Lake, LakeSettings, MIN_MEMORY, Partition, Tables};
 
-use super::{Settings, Wrappers};
+use super::{Around, Opened, Settings, Wrappers};
 use crate::config::section::{Document, Section};
-use crate::pause::Pause;
 
 /// What the exporter `parquet` is told.
 #[derive(Debug)]
@@ -87,16 +82,11 @@ fn check(settings: &LakeSettings, section: &Section<'_, '_>, to: &mut Document<'
 }
 
 impl Settings for Plan {
-    fn open(
-        self: Box<Self>,
-        path: &Path,
-        wrappers: &Wrappers,
-        pause: &Pause,
-    ) -> Result<Box<dyn Exporter>, Box<dyn Error + Send + Sync>> {
-        let builder = Lake::local(path)
+    fn open(self: Box<Self>, to: &mut String, wrappers: &Wrappers, around: Around<'_>) -> Opened {
+        let builder = Lake::local(&*to)
             .tables(self.tables)
             .partition(self.partition)
             .settings(self.settings);
-        Ok(wrappers.around_events(Box::new(builder.open()?), pause))
+        Ok(wrappers.around_events(Box::new(builder.open()?), around.pause))
     }
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use runtrail_core::export::{Exporter, RateLimit, RateLimitSettings, Retry, RetrySettings};
-#[cfg(feature = "json")]
+#[cfg(any(feature = "json", feature = "otlp"))]
 use runtrail_core::export::{SpanExporter, Spans};
+#[cfg(any(feature = "json", feature = "otlp"))]
+use runtrail_core::fold::Fold;
 
 use crate::config::section::{Document, Section};
 use crate::pause::Pause;
@@ -35,10 +37,11 @@ impl Wrappers {
     }
 
     /// As [`Wrappers::around_events`], beneath the fold, which cannot be handed a batch again.
-    #[cfg(feature = "json")]
+    #[cfg(any(feature = "json", feature = "otlp"))]
     pub(super) fn beneath_fold(
         &self,
         exporter: Box<dyn SpanExporter>,
+        fold: Fold,
         pause: &Pause,
     ) -> Box<dyn Exporter> {
         let mut exporter = exporter;
@@ -48,7 +51,7 @@ impl Wrappers {
         if let Some(settings) = self.retry {
             exporter = Box::new(Retry::new(exporter, settings, pause.clone()));
         }
-        Box::new(Spans::new(exporter))
+        Box::new(Spans::with_fold(exporter, fold))
     }
 
     /// Puts the file for what is given up around all.

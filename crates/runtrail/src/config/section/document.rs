@@ -27,16 +27,21 @@ impl<'i> Document<'i> {
         message: impl Into<String>,
         help: Option<String>,
     ) {
-        let before = self.text.get(..span.start).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         self.problems.push(Problem {
-            place: Place::File {
-                path: self.path.clone(),
-                line: before.matches('\n').count() + 1,
-                column: before[line_start..].chars().count() + 1,
-            },
+            place: self.place(span),
             message: message.into(),
             help,
         });
+    }
+
+    /// Where something stands.
+    pub(in crate::config) fn place(&self, span: &Range<usize>) -> Place {
+        let before = self.text.get(..span.start).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place::File {
+            path: self.path.clone(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
     }
 }
