@@ -15,7 +15,7 @@ fn collected(exporter: &InMemoryMetricExporter) -> BTreeMap<String, u64> {
     let finished = exporter.get_finished_metrics().unwrap();
     let scopes = finished.last().unwrap().scope_metrics();
     let mut values = BTreeMap::new();
-    for metric in scopes.flat_map(|scope| scope.metrics()) {
+    for metric in scopes.flat_map(opentelemetry_sdk::metrics::data::ScopeMetrics::metrics) {
         let AggregatedMetrics::U64(data) = metric.data() else {
             panic!("{} is no whole number", metric.name());
         };
