@@ -14,10 +14,13 @@ mod name;
 mod opener;
 mod run;
 mod runs;
+mod saved;
 mod scope;
 mod slot;
 
+use run::RunFold;
 use runs::Runs;
+pub use saved::RestoreError;
 
 use crate::event::TraceEvent;
 use crate::span::{RunSummary, SpanRecord};
@@ -36,7 +39,9 @@ type Hashes = foldhash::fast::RandomState;
 
 /// How much the fold hands out, each with all that comes before it; what is not wanted costs
 /// next to nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub enum Detail {
     /// The summaries of runs, without their metadata; no spans.
     Summary,
@@ -48,7 +53,7 @@ pub enum Detail {
 }
 
 /// What the fold may hold per run. The events table of a lake holds what is left out here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct FoldLimits {
     /// Spans open at once in a run; further openers are counted and ignored.
     pub max_open_spans: usize,
@@ -127,6 +132,41 @@ impl Fold {
         let summary = run.finish(spans);
         self.runs.keep(run);
         summary
+    }
+
+    /// Returns what a run has come to so far, with nothing closed: spans that are open count
+    /// nowhere yet, and are no anomaly. `None` where no event of the run was seen.
+    pub fn so_far(&self, request_id: &str) -> Option<RunSummary> {
+        self.runs.find(request_id)?.so_far()
+    }
+
+    /// Returns what is known of the spans of a run that are open, in the order of their starts; none
+    /// where no spans are wanted ([`Detail::Summary`]). A status means nothing yet.
+    pub fn open_spans(&self, request_id: &str) -> impl Iterator<Item = &SpanRecord> {
+        self.runs
+            .find(request_id)
+            .into_iter()
+            .flat_map(RunFold::open_spans)
+    }
+
+    /// Returns the state of a run that is being folded, as JSON, to be continued elsewhere: what
+    /// [`Fold::restore_run`] and then the rest of the run give is what this fold would have given.
+    ///
+    /// Its size grows with the spans of the run, and with the content of those that are open.
+    pub fn save_run(&mut self, request_id: &str) -> Option<String> {
+        self.runs.find_mut(request_id)?.save(&self.namespace)
+    }
+
+    /// Continues a run from a state that [`Fold::save_run`] gave, with the limits that it was saved
+    /// with, and returns the run's id. A run of that id that is being folded is given up.
+    ///
+    /// The namespace must be this fold's. The text need not be trusted: what does not hold together
+    /// is refused.
+    pub fn restore_run(&mut self, state: &str) -> Result<Text, RestoreError> {
+        let run = saved::restore(state, &self.namespace)?;
+        let request_id = run.request_id().clone();
+        self.runs.put(run);
+        Ok(request_id)
     }
 
     /// Returns the runs that have not been finished, in the order of their ids.

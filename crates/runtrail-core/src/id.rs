@@ -207,6 +207,22 @@ macro_rules! shown_as_hex {
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $id {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                let digit = |at: usize| text.get(at..at + 2);
+                let mut bytes = Self([0; _]).0;
+                let whole = text.len() == 2 * bytes.len();
+                for (at, byte) in bytes.iter_mut().enumerate() {
+                    let read = digit(2 * at).and_then(|d| u8::from_str_radix(d, 16).ok());
+                    *byte = read
+                        .filter(|_| whole)
+                        .ok_or_else(|| serde::de::Error::custom("not an id in hex"))?;
+                }
+                Ok(Self(bytes))
+            }
+        }
+
         impl serde::Serialize for $id {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 pub const LINK_KEY: &str = "runtrail.link";
 
 /// One thing that started a run.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Link {
     /// What satisfied the condition.
     pub source: Source,
@@ -47,7 +47,10 @@ pub struct Link {
 }
 
 /// What satisfied a condition.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Source {
     /// An event.
     Event {

@@ -8,8 +8,10 @@ use crate::link::Link;
 use crate::text::Text;
 use crate::time::Timestamp;
 
+mod exact;
+
 /// A closed op or group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct SpanRecord {
     /// The run.
     pub request_id: Text,
@@ -32,6 +34,7 @@ pub struct SpanRecord {
     /// The last time anything was heard of it or of what ran in it.
     pub last_seen: Timestamp,
     /// How long it took in milliseconds: as the engine measured it, or else end less start.
+    #[serde(with = "exact")]
     pub duration_ms: Option<f64>,
     /// How it ended.
     pub status: Status,
@@ -96,7 +99,7 @@ impl SpanRecord {
 }
 
 /// Which op or group a span is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SpanName {
     /// One execution of a step.
     Op {
@@ -117,7 +120,7 @@ pub enum SpanName {
 }
 
 /// What a span ran in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Parent {
     /// Nothing but the run.
     Run,
@@ -128,7 +131,7 @@ pub enum Parent {
 }
 
 /// Which rule found the parent; the first that matches wins, in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ParentRule {
     /// The event named its parent (`parent_id`).
@@ -160,7 +163,7 @@ impl ParentRule {
 }
 
 /// Names a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct GroupRef {
     /// The group's name.
     pub name: Text,
@@ -169,7 +172,7 @@ pub struct GroupRef {
 }
 
 /// Which end of a span the stream does not hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MissingEnd {
     /// It only ended; its start is derived from its duration.
@@ -179,7 +182,7 @@ pub enum MissingEnd {
 }
 
 /// What went wrong in an op.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SpanError {
     /// The error's type.
     pub kind: Option<Text>,
@@ -188,7 +191,7 @@ pub struct SpanError {
 }
 
 /// The items that a generator op yielded, folded.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Yields {
     /// The number that the op's end states, or else the number of yields in the stream.
     pub count: u64,
@@ -213,11 +216,11 @@ pub struct Yields {
 pub const YIELDS_AT_AN_END: usize = 64;
 
 /// The yields that are remembered one by one.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct YieldMoments(Option<Box<Moments>>);
 
 /// Apart from the span, which is held in great numbers and mostly yields nothing.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 struct Moments {
     first: Vec<YieldMoment>,
     last: VecDeque<YieldMoment>,
@@ -263,7 +266,7 @@ impl YieldMoments {
 }
 
 /// One yield.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct YieldMoment {
     /// The item's absolute index.
     pub index: Option<i64>,
@@ -272,7 +275,7 @@ pub struct YieldMoment {
 }
 
 /// One call of an LLM, as an op reported it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct LlmCall {
     /// When it was reported: a call's own beginning is not known.
     pub at: Timestamp,
@@ -285,11 +288,12 @@ pub struct LlmCall {
     /// Tokens in all.
     pub total_tokens: Option<i64>,
     /// Cost in US dollars.
+    #[serde(with = "exact")]
     pub cost_usd: Option<f64>,
 }
 
 /// A note on an op.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Note {
     /// The note's name.
     pub key: Text,
@@ -300,7 +304,7 @@ pub struct Note {
 }
 
 /// A reference to bytes in a media store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Media {
     /// The key of the bytes in the store.
     pub handle: Option<Text>,
@@ -313,7 +317,7 @@ pub struct Media {
 }
 
 /// LLM usage, summed. A figure that no call reported is `None`, never 0.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Usage {
     /// The calls that reported usage.
     pub calls: u64,
@@ -326,6 +330,7 @@ pub struct Usage {
     /// Tokens in all.
     pub total_tokens: Option<i64>,
     /// Cost in US dollars.
+    #[serde(with = "exact")]
     pub cost_usd: Option<f64>,
     /// The models called, each once, in the order of their first call.
     pub models: Vec<Text>,
@@ -360,7 +365,7 @@ fn add_tokens(sum: &mut Option<i64>, more: Option<i64>) {
 }
 
 /// What does not add up in a run's stream, counted by kind.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Anomalies {
     /// Ops that ended without having started.
     pub op_end_without_start: u64,

@@ -16,6 +16,7 @@ mod it {
     mod process_groups;
     mod process_laws;
     mod process_redact;
+    mod saved;
     mod schedules;
     mod slow;
 }

@@ -80,6 +80,22 @@ impl Payload {
         Some(Self::found(kind, text))
     }
 
+    /// Takes over a payload's text as [`Payload::new`] does, nested as deep as `max_depth` levels (at
+    /// most 1024): for stores that keep payloads which a reader with that limit has read.
+    pub fn stored(kind: &EventKind, text: Text, max_depth: usize) -> Option<Self> {
+        let mut scanner = Scanner::new(text.as_bytes(), 0, max_depth);
+        let mut slots = Slots::default();
+        let whole =
+            |scanner: &Scanner<'_>| scanner.pos() == text.len() && scanner.odds().is_empty();
+        if scan_object(&mut scanner, kind, &mut slots).is_some() && whole(&scanner) {
+            return Some(Self { text, slots });
+        }
+        // Escapes in a key are not plain, and no damage.
+        let mut scanner = Scanner::new(text.as_bytes(), 0, max_depth);
+        let is_object = text.starts_with('{') && scanner.value().is_ok() && whole(&scanner);
+        is_object.then(|| Self::found(kind, text))
+    }
+
     /// The payload `{}`, which stands for a missing one.
     pub fn empty() -> Self {
         Self {
@@ -430,5 +446,44 @@ impl<'a> View<'a> {
             View::OpStart(_) | View::GroupStart(_) | View::Unknown => None,
         }
         .and_then(RawJson::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_payload_is_checked_and_its_fields_are_found() {
+        let stored = |text: &str, depth| Payload::stored(&EventKind::OpEnd, text.into(), depth);
+        let status = |text: &str| {
+            let payload = stored(text, 128).unwrap();
+            let View::OpEnd(end) = View::of(&EventKind::OpEnd, &payload) else {
+                panic!("not an end");
+            };
+            end.status.map(|status| status.text().to_owned())
+        };
+        assert_eq!(
+            status(r#"{"outputs":[1],"status":"ok"}"#).as_deref(),
+            Some("\"ok\"")
+        );
+        assert_eq!(status(r#"{"\u0073tatus":"ok"}"#).as_deref(), Some("\"ok\""));
+        assert_eq!(
+            status(r#"{"a":1, "status" : "error" }"#).as_deref(),
+            Some("\"error\"")
+        );
+        for damaged in [
+            "",
+            "[]",
+            "{",
+            "{}x",
+            r#"{"a":NaN}"#,
+            r#"{"a":"\ud800"}"#,
+            "null",
+        ] {
+            assert!(stored(damaged, 128).is_none(), "{damaged}");
+        }
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
+        assert!(stored(&deep, 128).is_none() && stored(&deep, 256).is_some());
     }
 }

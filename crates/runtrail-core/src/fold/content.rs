@@ -7,7 +7,7 @@ use crate::span::Note;
 use crate::text::Text;
 
 /// How many bytes of content the open spans of a run hold.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(super) struct HeldBytes {
     held: usize,
     limit: usize,
@@ -51,10 +51,28 @@ impl HeldBytes {
 }
 
 /// A JSON object that grows by keys; setting a key again replaces its value.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(from = "Fields")]
 pub(super) struct Metadata {
     fields: Vec<Note>,
+    #[serde(skip)]
     positions: Map<Text, usize>,
+}
+
+/// What is saved of metadata.
+#[derive(serde::Deserialize)]
+struct Fields {
+    fields: Vec<Note>,
+}
+
+impl From<Fields> for Metadata {
+    fn from(saved: Fields) -> Self {
+        let mut metadata = Self::default();
+        for note in saved.fields {
+            metadata.set(note);
+        }
+        metadata
+    }
 }
 
 impl Metadata {
@@ -76,7 +94,7 @@ impl Metadata {
             .sum()
     }
 
-    pub(super) fn into_json(self) -> Option<Text> {
+    pub(super) fn to_json(&self) -> Option<Text> {
         if self.fields.is_empty() {
             return None;
         }

@@ -55,7 +55,43 @@ pub(super) struct Names {
     text_bytes: usize,
 }
 
+/// A name as it is saved.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct SavedName {
+    text: Text,
+    pub(super) scope: Option<ScopeId>,
+    count: u64,
+    pub(super) open: Option<SpanIndex>,
+}
+
 impl Names {
+    /// Returns all names, and what this run has of them.
+    pub(super) fn save(&self) -> Vec<SavedName> {
+        let here = |name: &Name| name.run == self.run;
+        let names = self.known.iter();
+        names
+            .map(|name| SavedName {
+                text: name.text.clone(),
+                scope: name.scope,
+                count: if here(name) { name.count } else { 0 },
+                open: name.open.filter(|_| here(name)),
+            })
+            .collect()
+    }
+
+    /// Makes the names that were saved; `None` where one is there twice.
+    pub(super) fn restore(saved: Vec<SavedName>) -> Option<Self> {
+        let mut names = Self::default();
+        for (id, name) in saved.into_iter().enumerate() {
+            if names.of(&name.text, name.scope) != id {
+                return None;
+            }
+            let known = names.get_mut(id);
+            (known.count, known.open) = (name.count, name.open);
+        }
+        Some(names)
+    }
+
     /// Begins another run, in which no name has been yet.
     pub(super) fn restart(&mut self) {
         self.run += 1;

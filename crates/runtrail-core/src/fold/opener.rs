@@ -27,6 +27,13 @@ impl Openers {
         self.table = None;
     }
 
+    /// Returns the ids, in the order of the spans.
+    pub(super) fn save(&self) -> Vec<String> {
+        let all = (0..self.ends.len()).filter_map(SpanIndex::nth);
+        all.map(|index| String::from_utf8_lossy(self.id(index)).into_owned())
+            .collect()
+    }
+
     /// How much text the ids are.
     pub(super) fn text_bytes(&self) -> usize {
         self.ids.len()

@@ -27,8 +27,8 @@ const SPARE_NAMES: usize = 4096;
 /// The most text in all of these.
 const SPARE_BYTES: usize = 1 << 20;
 
-#[derive(Debug, Default)]
-struct Counts {
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+pub(super) struct Counts {
     events: u64,
     unknown_kinds: u64,
     ops: u64,
@@ -41,15 +41,15 @@ struct Counts {
 
 /// Lists and tables that grow with a run, and that the next run can use again.
 #[derive(Debug, Default)]
-struct Tables {
-    slots: Vec<Slot>,
-    scopes: Scopes,
-    names: Names,
-    openers: Openers,
+pub(super) struct Tables {
+    pub(super) slots: Vec<Slot>,
+    pub(super) scopes: Scopes,
+    pub(super) names: Names,
+    pub(super) openers: Openers,
     /// The groups in the order of their starts; the last one is open, others may have closed.
-    open_groups: Vec<SpanIndex>,
+    pub(super) open_groups: Vec<SpanIndex>,
     /// The spans whose texts may share the chunk of the last event.
-    fresh: Vec<SpanIndex>,
+    pub(super) fresh: Vec<SpanIndex>,
 }
 
 impl Tables {
@@ -67,18 +67,18 @@ impl Tables {
 pub(super) struct RunFold {
     request_id: Text,
     ids: SpanIds,
-    limits: FoldLimits,
-    tables: Tables,
-    open_spans: usize,
-    held: HeldBytes,
-    metadata: Metadata,
-    counts: Counts,
-    usage: Usage,
-    stray_calls: Vec<LlmCall>,
-    links: Vec<Link>,
-    anomalies: Anomalies,
-    times: Option<(Timestamp, Timestamp)>,
-    last: Option<TraceEvent>,
+    pub(super) limits: FoldLimits,
+    pub(super) tables: Tables,
+    pub(super) open_spans: usize,
+    pub(super) held: HeldBytes,
+    pub(super) metadata: Metadata,
+    pub(super) counts: Counts,
+    pub(super) usage: Usage,
+    pub(super) stray_calls: Vec<LlmCall>,
+    pub(super) links: Vec<Link>,
+    pub(super) anomalies: Anomalies,
+    pub(super) times: Option<(Timestamp, Timestamp)>,
+    pub(super) last: Option<TraceEvent>,
 }
 
 impl RunFold {
@@ -169,6 +169,35 @@ impl RunFold {
         }
         // A fold that waits for the next run must not keep a chunk of this one in memory.
         self.last = None;
+        let mut summary = self.counted()?;
+        summary.usage = std::mem::take(&mut self.usage);
+        summary.stray_calls = std::mem::take(&mut self.stray_calls);
+        summary.anomalies = std::mem::take(&mut self.anomalies);
+        summary.metadata = std::mem::take(&mut self.metadata).to_json();
+        summary.links = std::mem::take(&mut self.links);
+        Some(summary)
+    }
+
+    /// What the run has come to, as far as it was seen.
+    pub(super) fn so_far(&self) -> Option<RunSummary> {
+        Some(RunSummary {
+            usage: self.usage.clone(),
+            stray_calls: self.stray_calls.clone(),
+            anomalies: self.anomalies.clone(),
+            metadata: self.metadata.to_json(),
+            links: self.links.clone(),
+            ..self.counted()?
+        })
+    }
+
+    /// The spans that are open, where spans are handed out.
+    pub(super) fn open_spans(&self) -> impl Iterator<Item = &SpanRecord> {
+        let drafts = self.tables.slots.iter().filter_map(Slot::draft_ref);
+        drafts.map(|draft| &draft.record)
+    }
+
+    /// The part of the summary that is numbers.
+    fn counted(&self) -> Option<RunSummary> {
         let (started_at, ended_at) = self.times?;
         let counts = &self.counts;
         let status = if counts.truncated_ops + counts.truncated_groups > 0 {
@@ -194,11 +223,11 @@ impl RunFold {
             groups: counts.groups,
             truncated_ops: counts.truncated_ops,
             truncated_groups: counts.truncated_groups,
-            usage: std::mem::take(&mut self.usage),
-            stray_calls: std::mem::take(&mut self.stray_calls),
-            anomalies: std::mem::take(&mut self.anomalies),
-            metadata: std::mem::take(&mut self.metadata).into_json(),
-            links: std::mem::take(&mut self.links),
+            usage: Usage::default(),
+            stray_calls: Vec::new(),
+            anomalies: Anomalies::default(),
+            metadata: None,
+            links: Vec::new(),
         })
     }
 
@@ -231,7 +260,7 @@ impl RunFold {
 
     /// Lets go of the chunk that the events came from so far: what is open keeps copies from now
     /// on, so that a run never keeps more than one chunk in memory.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         for index in self.tables.fresh.drain(..) {
             if let Some(draft) = self.tables.slots[index.get()].draft() {
                 draft.settle();

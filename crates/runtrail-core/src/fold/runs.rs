@@ -61,6 +61,30 @@ impl Runs {
         at
     }
 
+    /// Finds the fold of a run that is being folded.
+    pub(super) fn find(&self, request_id: &str) -> Option<&RunFold> {
+        let at = *self.by_id.get(request_id)?;
+        self.folds.get(at)?.as_deref()
+    }
+
+    /// As [`Runs::find`], to change it.
+    pub(super) fn find_mut(&mut self, request_id: &str) -> Option<&mut RunFold> {
+        let at = *self.by_id.get(request_id)?;
+        self.folds.get_mut(at)?.as_deref_mut()
+    }
+
+    /// Puts a fold in, in place of one of the same run.
+    pub(super) fn put(&mut self, fold: Box<RunFold>) {
+        let request_id = fold.request_id().clone();
+        self.take(&request_id);
+        let at = self.vacant.pop().unwrap_or_else(|| {
+            self.folds.push(None);
+            self.folds.len() - 1
+        });
+        self.folds[at] = Some(fold);
+        self.by_id.insert(request_id, at);
+    }
+
     /// Takes the fold of a run out.
     pub(super) fn take(&mut self, request_id: &str) -> Option<Box<RunFold>> {
         let at = self.by_id.remove(request_id)?;

@@ -19,7 +19,7 @@ const HANDLES: usize = 1024;
 const HANDLE_BYTES: usize = 256;
 
 /// What a run has in a scope.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Here {
     /// The generator whose yield introduced this path.
     pub(super) introduced_by: Option<SpanIndex>,
@@ -64,7 +64,39 @@ impl Default for Scopes {
     }
 }
 
+/// A scope as it is saved: the first is the root, and the others come after their parents.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+pub(super) struct SavedScope {
+    parent: ScopeId,
+    segment: Text,
+    pub(super) here: Here,
+}
+
 impl Scopes {
+    /// Returns all scopes, and what this run has in them.
+    pub(super) fn save(&self) -> Vec<SavedScope> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .map(|(id, node)| SavedScope {
+                parent: node.parent.unwrap_or(ROOT),
+                segment: node.segment.clone(),
+                here: self.here(id),
+            })
+            .collect()
+    }
+
+    /// Makes the scopes that were saved; `None` where they are no tree.
+    pub(super) fn restore(saved: Vec<SavedScope>) -> Option<Self> {
+        let mut scopes = Self::default();
+        for (id, node) in saved.into_iter().enumerate() {
+            if id > ROOT && (node.parent >= id || scopes.child(node.parent, &node.segment) != id) {
+                return None;
+            }
+            *scopes.here_mut(id) = node.here;
+        }
+        Some(scopes)
+    }
+
     /// Begins another run, which has nothing in any scope yet.
     pub(super) fn restart(&mut self) {
         self.run += 1;

@@ -10,7 +10,7 @@ use crate::span::SpanRecord;
 use crate::time::Timestamp;
 
 /// Names a span of the run, in the order of their starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct SpanIndex(NonZeroU32);
 
 impl SpanIndex {
@@ -26,7 +26,7 @@ impl SpanIndex {
 }
 
 /// A span of the run, open or closed: what later spans need to know of it.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Slot {
     pub(super) parent: Option<SpanIndex>,
     pub(super) group: Option<SpanIndex>,
@@ -42,13 +42,13 @@ pub(super) struct Slot {
     pub(super) state: State,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(super) struct Identity {
     pub(super) span_id: SpanId,
     pub(super) depth: u32,
 }
 
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) enum State {
     /// Open, and only counted.
     Counted,
@@ -58,7 +58,7 @@ pub(super) enum State {
 }
 
 /// What is held of a span until it closes.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub(super) struct Draft {
     pub(super) record: SpanRecord,
     pub(super) scope: ScopeId,
@@ -74,6 +74,13 @@ impl Slot {
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         !matches!(self.state, State::Closed)
+    }
+
+    pub(super) fn draft_ref(&self) -> Option<&Draft> {
+        match &self.state {
+            State::Drafted(draft) => Some(draft),
+            State::Counted | State::Closed => None,
+        }
     }
 
     #[inline]

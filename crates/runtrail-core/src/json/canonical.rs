@@ -96,16 +96,9 @@ fn write_ecmascript(number: f64, out: &mut String) {
         out.push('0');
         return;
     }
-    let scientific = format!("{number:e}");
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = mantissa
-        .strip_prefix('-')
-        .map_or(("", mantissa), |m| ("-", m));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    let (sign, digits, point) = shortest(number);
     let count = digits.len() as i32;
-    // ECMA-262 calls this n: the number is 0.digits times ten to the n.
-    let point = exponent + 1;
+    let exponent = point - 1;
     out.push_str(sign);
     if count <= point && point <= 21 {
         out.push_str(&digits);
@@ -121,6 +114,21 @@ fn write_ecmascript(number: f64, out: &mut String) {
         let plus = if exponent > 0 { "+" } else { "" };
         out.push_str(&format!("{head}{dot}{tail}e{plus}{exponent}"));
     }
+}
+
+/// The sign, the shortest digits that mean the number, and ECMA-262's n: the number is 0.digits times ten
+/// to the n. Of two that are as short and as near, the even one counts, which the standard library's
+/// formatting does not see to.
+fn shortest(number: f64) -> (&'static str, String, i32) {
+    let text = serde_json::to_string(&number.abs()).unwrap_or_default();
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    let zeros = (all.len() - digits.len()) as i32;
+    let point = whole.len() as i32 - zeros + exponent.parse::<i32>().unwrap_or(0);
+    let sign = if number < 0.0 { "-" } else { "" };
+    (sign, digits.trim_end_matches('0').to_owned(), point)
 }
 
 #[cfg(test)]

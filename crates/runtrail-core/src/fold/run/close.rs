@@ -196,7 +196,7 @@ impl RunFold {
 
     fn hand_out_group(&mut self, draft: Draft, spans: &mut Vec<SpanRecord>) {
         let mut record = draft.record;
-        record.metadata = draft.metadata.and_then(|metadata| metadata.into_json());
+        record.metadata = draft.metadata.and_then(|metadata| metadata.to_json());
         self.anomalies.content_dropped += u64::from(record.content_dropped > 0);
         spans.push(record);
     }
