@@ -10,7 +10,10 @@ use crate::ordered::{MAX_RUNS_BY_START, Ordering};
 use crate::read::{Progress, ReadReport, Reader, Sink};
 use crate::reject::Reject;
 use crate::sort::Sorted;
-use crate::source::{Input, Sources, resolve};
+#[cfg(doc)]
+use crate::source::resolve;
+use crate::source::{Input, Sources, resolve_with};
+use crate::store::OpenStore;
 
 /// Called with every reject, in the order of reading.
 pub(crate) type OnReject<'a> = Box<dyn FnMut(&Reject) -> Result<(), ArchiveError> + 'a>;
@@ -27,8 +30,16 @@ pub struct Archive<'a> {
 impl<'a> Archive<'a> {
     /// Finds the files that the sources name; see [`resolve`].
     pub fn open<S: AsRef<str>>(sources: &[S]) -> Result<Self, ArchiveError> {
+        Self::open_with(sources, &|_| Ok(None))
+    }
+
+    /// Finds the files and the stores that the sources name; see [`resolve_with`].
+    pub fn open_with<S: AsRef<str>>(
+        sources: &[S],
+        open: &OpenStore<'_>,
+    ) -> Result<Self, ArchiveError> {
         Ok(Self {
-            sources: resolve(sources)?,
+            sources: resolve_with(sources, open)?,
             progress: Arc::default(),
             on_reject: Box::new(|_| Ok(())),
             strict: false,
@@ -123,6 +134,14 @@ pub(crate) struct Split<'s, 'r, 'a> {
 }
 
 impl Sink for Split<'_, '_, '_> {
+    fn only(&self) -> Option<&str> {
+        None
+    }
+
+    fn wants(&mut self, _request_id: &str) -> bool {
+        true
+    }
+
     fn events(&mut self, events: Vec<TraceEvent>, bytes: usize) -> Result<(), ArchiveError> {
         (self.take)(events, bytes)
     }

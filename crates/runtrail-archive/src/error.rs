@@ -57,6 +57,14 @@ pub enum ArchiveError {
         /// Why.
         source: io::Error,
     },
+    /// A store of another kind cannot be opened.
+    #[error("{name} cannot be opened")]
+    Store {
+        /// The store's name.
+        name: String,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The caller's sink takes no rejects.
     #[error("stopped at something that is not an event")]
     Refused,

@@ -58,6 +58,7 @@ mod sort;
 mod source;
 #[cfg(feature = "otlp")]
 mod spans;
+mod store;
 
 pub use archive::Archive;
 pub use error::ArchiveError;
@@ -67,4 +68,5 @@ pub use quarantine::QuarantineFile;
 pub use read::{Progress, ReadReport, Reader, Sink};
 pub use reject::{Reject, RejectCounts, RejectReason};
 pub use sort::{SortCounts, Sorted, Sorter};
-pub use source::{Input, Sources, resolve};
+pub use source::{Input, Sources, resolve, resolve_with};
+pub use store::{EventStore, OpenStore, StoreRead};

@@ -19,12 +19,21 @@ use crate::pool::{Pool, Task};
 use crate::reject::{Reject, RejectCounts, RejectReason};
 use crate::skip::Skip;
 use crate::source::Input;
+use crate::store::read_store;
 
 /// How much of a value beyond the length limit is kept with its reject.
 const OVERLONG_HEAD: usize = 64 << 10;
 
 /// Takes what reading finds.
 pub trait Sink {
+    /// Returns the run that alone is wanted if it exists, whatever else [`Sink::wants`] says. A store
+    /// need not look for others where it holds that one.
+    fn only(&self) -> Option<&str>;
+
+    /// Whether events of a run may be wanted. It is asked by stores, which can leave the others
+    /// unread; files of lines are read whole, and hand out events that are not wanted too.
+    fn wants(&mut self, request_id: &str) -> bool;
+
     /// Takes events; together they keep about `bytes` of text alive.
     fn events(&mut self, events: Vec<TraceEvent>, bytes: usize) -> Result<(), ArchiveError>;
 
@@ -66,6 +75,8 @@ pub struct ReadReport {
     pub skipped: Vec<String>,
     /// Inputs that could not be opened or read to their end, and why.
     pub failed: Vec<(String, String)>,
+    /// Files in a store that the store itself does not know of, left out.
+    pub stray: Vec<String>,
 }
 
 impl ReadReport {
@@ -81,6 +92,7 @@ impl ReadReport {
         self.empty.extend(other.empty);
         self.skipped.extend(other.skipped);
         self.failed.extend(other.failed);
+        self.stray.extend(other.stray);
     }
 
     /// Returns the number of rejects.
@@ -119,9 +131,14 @@ impl<'a> Reader<'a> {
     pub fn read(&mut self, input: &Input, sink: &mut dyn Sink) -> Result<(), ArchiveError> {
         self.report.files += 1;
         let name = input.name();
-        match input::open(input, &self.progress.bytes_read) {
-            Ok(opened) => self.read_format(input, &name, opened, sink)?,
-            Err(error) => self.report.failed.push((name, error.to_string())),
+        match input {
+            Input::Store(store) => {
+                read_store(store.as_ref(), self.progress, &mut self.report, sink)?;
+            }
+            _ => match input::open(input, &self.progress.bytes_read) {
+                Ok(opened) => self.read_format(input, &name, opened, sink)?,
+                Err(error) => self.report.failed.push((name, error.to_string())),
+            },
         }
         self.progress.files_done.fetch_add(1, Ordering::Relaxed);
         Ok(())

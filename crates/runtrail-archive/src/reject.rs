@@ -17,6 +17,8 @@ pub enum RejectReason {
     Binary(&'static str),
     /// The file could not be read on; what came before was read.
     Unreadable(String),
+    /// A row of a store's table is not an event; `line` is the row.
+    Row(&'static str),
     /// A line or a message of a file of OpenTelemetry spans is not one.
     Spans(String),
 }
@@ -29,6 +31,7 @@ impl RejectReason {
             Self::Damaged(_) => "damaged_compression",
             Self::Binary(_) => "not_text",
             Self::Unreadable(_) => "unreadable",
+            Self::Row(_) => "not_an_event_row",
             Self::Spans(_) => "not_spans",
         }
     }
@@ -43,7 +46,7 @@ impl RejectReason {
             Self::Binary(_) => {
                 Some("a source is JSON Lines or a JSON array, plain or under gzip or Zstandard")
             }
-            Self::Unreadable(_) | Self::Spans(_) => None,
+            Self::Unreadable(_) | Self::Spans(_) | Self::Row(_) => None,
         }
     }
 }
@@ -55,6 +58,7 @@ impl fmt::Display for RejectReason {
             Self::Damaged(error) => write!(f, "compressed data is damaged: {error}"),
             Self::Binary(what) => write!(f, "not an archive: {what}"),
             Self::Unreadable(error) => write!(f, "cannot be read further: {error}"),
+            Self::Row(what) => write!(f, "not a row of an event: {what}"),
             Self::Spans(error) => write!(f, "not OpenTelemetry spans: {error}"),
         }
     }

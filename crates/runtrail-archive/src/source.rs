@@ -1,14 +1,16 @@
 //! What a source names: a file, a folder, a glob, a `file://` URL or standard input.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::GlobBuilder;
 use walkdir::WalkDir;
 
 use crate::error::ArchiveError;
+use crate::store::{EventStore, OpenStore};
 
 /// One input to read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Input {
     /// A file.
     File {
@@ -21,6 +23,8 @@ pub enum Input {
     },
     /// Standard input.
     Stdin,
+    /// Something that holds events in another form, such as a lake.
+    Store(Arc<dyn EventStore>),
 }
 
 impl Input {
@@ -29,6 +33,7 @@ impl Input {
         match self {
             Self::File { path, .. } => path.display().to_string(),
             Self::Stdin => "-".to_owned(),
+            Self::Store(store) => store.name(),
         }
     }
 
@@ -37,6 +42,7 @@ impl Input {
         match self {
             Self::File { size, .. } => *size,
             Self::Stdin => 0,
+            Self::Store(store) => store.size(),
         }
     }
 }
@@ -56,16 +62,30 @@ pub struct Sources {
 /// and lakes are left out. A source with `*`, `?`, `[` or `{` that is not the name of a file is a
 /// glob: `*` stays within one folder, `**` does not.
 pub fn resolve<S: AsRef<str>>(sources: &[S]) -> Result<Sources, ArchiveError> {
+    resolve_with(sources, &|_| Ok(None))
+}
+
+/// Finds what the sources name, as [`resolve`] does, where a folder that a source itself names may
+/// be a store. Stores below such a folder are left out like the lakes that they are: what a folder
+/// holds twice, once as files and once as tables, would be read twice.
+pub fn resolve_with<S: AsRef<str>>(
+    sources: &[S],
+    open: &OpenStore<'_>,
+) -> Result<Sources, ArchiveError> {
     let mut found = Sources::default();
     for source in sources {
-        resolve_one(source.as_ref(), &mut found)?;
+        resolve_one(source.as_ref(), open, &mut found)?;
     }
     let mut seen = std::collections::HashSet::new();
     found.inputs.retain(|input| seen.insert(input.name()));
     Ok(found)
 }
 
-fn resolve_one(source: &str, found: &mut Sources) -> Result<(), ArchiveError> {
+fn resolve_one(
+    source: &str,
+    open: &OpenStore<'_>,
+    found: &mut Sources,
+) -> Result<(), ArchiveError> {
     if source == "-" {
         found.inputs.push(Input::Stdin);
         return Ok(());
@@ -81,7 +101,7 @@ fn resolve_one(source: &str, found: &mut Sources) -> Result<(), ArchiveError> {
     };
     let path = Path::new(source);
     match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => walk(path, found),
+        Ok(meta) if meta.is_dir() => folder(path, open, found),
         Ok(meta) => {
             found.inputs.push(Input::File {
                 path: path.to_owned(),
@@ -90,7 +110,7 @@ fn resolve_one(source: &str, found: &mut Sources) -> Result<(), ArchiveError> {
             });
             Ok(())
         }
-        Err(_) if source.contains(['*', '?', '[', '{']) => glob(source, found),
+        Err(_) if source.contains(['*', '?', '[', '{']) => glob(source, open, found),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Err(ArchiveError::NotFound {
             source_text: source.to_owned(),
         }),
@@ -99,6 +119,15 @@ fn resolve_one(source: &str, found: &mut Sources) -> Result<(), ArchiveError> {
             source: e,
         }),
     }
+}
+
+/// A folder that is named: a store, or all that is below it.
+fn folder(path: &Path, open: &OpenStore<'_>, found: &mut Sources) -> Result<(), ArchiveError> {
+    match open(path)? {
+        Some(store) => found.inputs.push(Input::Store(store)),
+        None => walk(path, found)?,
+    }
+    Ok(())
 }
 
 fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
@@ -138,7 +167,7 @@ fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-fn glob(pattern: &str, found: &mut Sources) -> Result<(), ArchiveError> {
+fn glob(pattern: &str, open: &OpenStore<'_>, found: &mut Sources) -> Result<(), ArchiveError> {
     let matcher = GlobBuilder::new(pattern)
         .literal_separator(true)
         .build()
@@ -160,7 +189,7 @@ fn glob(pattern: &str, found: &mut Sources) -> Result<(), ArchiveError> {
             continue;
         }
         if entry.file_type().is_dir() {
-            walk(path, &mut below)?;
+            folder(path, open, &mut below)?;
         } else {
             let size = entry.metadata().map_or(0, |meta| meta.len());
             below.inputs.push(Input::File {

@@ -87,3 +87,66 @@ impl std::error::Error for Inner {
         std::error::Error::source(&self.0).and_then(std::error::Error::source)
     }
 }
+
+/// Why a lake, or a part of one, cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LakeReadError {
+    /// A file or folder cannot be read.
+    #[error("cannot read {path}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A part is damaged.
+    #[error("{path} is damaged: {what}")]
+    Damaged {
+        /// The part, within the lake.
+        path: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A part is of a form that this version does not know.
+    #[error("{path} is not a table that this version reads: {what}")]
+    Form {
+        /// The part, within the lake.
+        path: String,
+        /// What it is or lacks.
+        what: String,
+    },
+}
+
+impl LakeReadError {
+    pub(crate) fn io(path: &std::path::Path, source: io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(path: &str, what: impl std::fmt::Display) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            what: what.to_string(),
+        }
+    }
+
+    /// Returns the part or the path that it speaks of.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Io { path, .. } => path.display().to_string(),
+            Self::Damaged { path, .. } | Self::Form { path, .. } => path.clone(),
+        }
+    }
+
+    /// Returns the reason without the place.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Io { source, .. } => source.to_string(),
+            Self::Damaged { what, .. } => format!("damaged: {what}"),
+            Self::Form { what, .. } => format!("not a table that this version reads: {what}"),
+        }
+    }
+}

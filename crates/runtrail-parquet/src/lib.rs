@@ -69,6 +69,7 @@ mod fresh;
 mod lake;
 mod part;
 mod partition;
+mod read;
 mod rows;
 mod schema;
 mod settings;
@@ -76,7 +77,11 @@ mod store;
 mod waiting;
 mod work;
 
-pub use error::LakeError;
+pub use error::{LakeError, LakeReadError};
 pub use lake::{Lake, LakeBuilder, LakeFile, LakeReport, LakeReportHandle, SourceInfo};
+pub use read::{
+    BadRow, EventPart, EventRow, EventsRead, LakeReader, ListedPart, Listing, LogRecord,
+    LoggedSource, PartCheck, RunFilter, Stopped,
+};
 pub use schema::{SCHEMA_VERSION, arrow_schema};
 pub use settings::{LakeSettings, MIN_MEMORY, Partition, Table, Tables, UnknownSetting};

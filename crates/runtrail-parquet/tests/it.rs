@@ -6,6 +6,7 @@ mod it {
     mod destinations;
     mod determinism;
     mod links;
+    mod read;
     mod rows;
     mod support;
 }

@@ -3,13 +3,16 @@
 use std::error::Error;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use runtrail_archive::{
-    Archive, ArchiveError, Input, Progress, ReadOptions, Reader, Sink, resolve,
+    Archive, ArchiveError, EventStore, Input, Progress, ReadOptions, Reader, Sink, StoreRead,
+    resolve, resolve_with,
 };
 use runtrail_core::event::TraceEvent;
 
-use super::support::{Files, found, line, read};
+use super::support::{Files, found, line, lines, read};
 
 /// The names of the inputs below a folder, with the folder's own path left out.
 fn names(files: &Files, sources: &[&str]) -> Vec<String> {
@@ -179,6 +182,14 @@ fn what_names_nothing_is_refused_by_name() {
 struct Nothing;
 
 impl Sink for Nothing {
+    fn only(&self) -> Option<&str> {
+        None
+    }
+
+    fn wants(&mut self, _: &str) -> bool {
+        false
+    }
+
     fn events(&mut self, _: Vec<TraceEvent>, _: usize) -> Result<(), ArchiveError> {
         Err(ArchiveError::Refused)
     }
@@ -247,4 +258,74 @@ fn links_are_followed_and_broken_ones_are_named() {
         "{}: cannot be listed",
         files.path("folder/broken")
     )));
+}
+
+/// A store that holds the events of a file of lines beside it.
+#[derive(Debug)]
+struct Shelf(String);
+
+impl EventStore for Shelf {
+    fn name(&self) -> String {
+        self.0.clone()
+    }
+
+    fn size(&self) -> u64 {
+        7
+    }
+
+    fn read(&self, progress: &Progress, sink: &mut dyn Sink) -> Result<StoreRead, ArchiveError> {
+        progress.bytes_read.fetch_add(7, Ordering::Relaxed);
+        let mut archive = Archive::open(&[format!("{}/held.jsonl", self.0)])?;
+        let mut events = Vec::new();
+        archive.read(ReadOptions::default(), &mut |event| events.push(event))?;
+        events.retain(|event| sink.wants(&event.request_id));
+        sink.events(events, 100)?;
+        Ok(StoreRead {
+            failed: vec![("torn".to_owned(), "half".to_owned())],
+            stray: vec!["odd".to_owned()],
+        })
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "stores may fail to open")]
+fn shelves(path: &Path) -> Result<Option<Arc<dyn EventStore>>, ArchiveError> {
+    let is_shelf = path.join("held.jsonl").exists();
+    let shelf = || Arc::new(Shelf(path.display().to_string())) as Arc<dyn EventStore>;
+    Ok(is_shelf.then(shelf))
+}
+
+#[test]
+fn a_folder_that_is_named_may_be_a_store_of_another_kind() {
+    let files = Files::new();
+    files.write("shelf/held.jsonl", lines(1..=3));
+    files.write("more.jsonl", lines(3..=4));
+    for sources in [
+        [files.path("shelf"), files.path("more.jsonl")],
+        [files.path("she*"), files.path("more.jsonl")],
+    ] {
+        let archive = Archive::open_with(&sources, &shelves).unwrap();
+        assert!(matches!(archive.inputs()[0], Input::Store(_)));
+        assert_eq!(archive.inputs()[0].size(), 7);
+        let mut sorted = archive
+            .sorted(
+                ReadOptions::default(),
+                runtrail_archive::SortOptions::default(),
+            )
+            .unwrap();
+        let mut seen = Vec::new();
+        while let Some(batch) = sorted.next_batch().unwrap() {
+            seen.extend(batch.events().iter().map(|event| event.seq));
+        }
+        assert_eq!((seen, sorted.counts().duplicates), (vec![1, 2, 3, 4], 1));
+        let report = sorted.report();
+        assert_eq!((report.events, report.stray.len()), (5, 1));
+        assert_eq!(report.failed, [("torn".to_owned(), "half".to_owned())]);
+    }
+    // Above it, it is a folder like any other.
+    let all = resolve_with(&[files.path("")], &shelves).unwrap();
+    assert!(
+        all.inputs
+            .iter()
+            .all(|input| matches!(input, Input::File { .. }))
+    );
 }

@@ -1,0 +1,254 @@
+//! Which files a lake is made of: what its log says, and what is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::LakeReadError;
+use crate::settings::Table;
+
+/// A record of the log that is larger is not one.
+const MAX_RECORD: u64 = 256 << 20;
+
+/// A file of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedPart {
+    /// Its table.
+    pub table: Table,
+    /// Its path within the lake.
+    pub path: String,
+    /// Its rows, as the log has them.
+    pub rows: Option<u64>,
+    /// Its size in bytes, as the log has it.
+    pub bytes: Option<u64>,
+}
+
+/// A source of an export, as a record of the log names it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct LoggedSource {
+    /// Its name.
+    pub name: String,
+    /// Its size in bytes when it was exported.
+    #[serde(default)]
+    pub bytes: u64,
+}
+
+/// A record of the log: one export. Fields that this version does not know are passed over.
+#[derive(Debug, Clone, Deserialize)]
+pub struct LogRecord {
+    /// Its path within the lake.
+    #[serde(skip)]
+    pub path: String,
+    /// What was exported.
+    #[serde(default)]
+    pub sources: Vec<LoggedSource>,
+    #[serde(default)]
+    parts: Vec<LoggedPart>,
+    /// Files of earlier records that this one took the place of.
+    #[serde(default)]
+    removes: Vec<String>,
+    /// The events that it wrote.
+    #[serde(default)]
+    pub events: u64,
+    /// The runs that it wrote.
+    #[serde(default)]
+    pub runs: u64,
+    /// What it did not, by reason.
+    #[serde(default)]
+    pub rejects: BTreeMap<String, u64>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct LoggedPart {
+    table: String,
+    path: String,
+    #[serde(default)]
+    rows: Option<u64>,
+    #[serde(default)]
+    bytes: Option<u64>,
+}
+
+/// The files of a lake.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// The parts to read, by path.
+    pub parts: Vec<ListedPart>,
+    /// Files in the tables' folders that no record of the log lists, by path.
+    pub stray: Vec<String>,
+    /// Parts that a record lists and that are not there.
+    pub missing: Vec<ListedPart>,
+    /// The records of the log, in their order.
+    pub records: Vec<LogRecord>,
+    /// Records that could not be read, and why.
+    pub bad_records: Vec<(String, String)>,
+}
+
+impl Listing {
+    /// Looks at a lake's log and folders.
+    pub(super) fn read(root: &Path) -> Result<Self, LakeReadError> {
+        let mut listing = Self::default();
+        listing.read_log(root)?;
+        let mut present = BTreeMap::new();
+        for table in Table::ALL {
+            find_files(root, table, &mut present)?;
+        }
+        let mut listed = listing.listed();
+        // A file that no record lists may be one of a record that cannot be read.
+        if listing.records.is_empty() || !listing.bad_records.is_empty() {
+            let parquet = present
+                .iter()
+                .filter(|(path, _)| path.ends_with(".parquet"));
+            for (path, table) in parquet {
+                listed.entry(path.clone()).or_insert_with(|| ListedPart {
+                    table: *table,
+                    path: path.clone(),
+                    rows: None,
+                    bytes: None,
+                });
+            }
+        }
+        let known: BTreeSet<&String> = listed.keys().collect();
+        listing.stray = present
+            .keys()
+            .filter(|path| !known.contains(path))
+            .cloned()
+            .collect();
+        for (path, part) in listed {
+            if present.contains_key(&path) {
+                listing.parts.push(part);
+            } else {
+                listing.missing.push(part);
+            }
+        }
+        Ok(listing)
+    }
+
+    /// The parts that the log lists, by path.
+    fn listed(&self) -> BTreeMap<String, ListedPart> {
+        // Two exports of the same content list the same file.
+        let mut listed = BTreeMap::new();
+        for record in &self.records {
+            for part in &record.parts {
+                let table = Table::ALL
+                    .into_iter()
+                    .find(|table| table.as_str() == part.table);
+                let Some(table) = table.filter(|_| is_inside(&part.path)) else {
+                    continue;
+                };
+                listed.insert(
+                    part.path.clone(),
+                    ListedPart {
+                        table,
+                        path: part.path.clone(),
+                        rows: part.rows,
+                        bytes: part.bytes,
+                    },
+                );
+            }
+        }
+        for path in self.records.iter().flat_map(|record| &record.removes) {
+            listed.remove(path);
+        }
+        listed
+    }
+
+    /// Returns the parts of a table.
+    pub fn parts_of(&self, table: Table) -> impl Iterator<Item = &ListedPart> {
+        self.parts.iter().filter(move |part| part.table == table)
+    }
+
+    fn read_log(&mut self, root: &Path) -> Result<(), LakeReadError> {
+        let folder = root.join("_runtrail/log");
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(LakeReadError::io(&folder, error)),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| LakeReadError::io(&folder, error))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if Path::new(&name)
+                .extension()
+                .is_some_and(|ending| ending == "json")
+            {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        for name in names {
+            let path = format!("_runtrail/log/{name}");
+            match read_record(&folder.join(&name)) {
+                Ok(record) => self.records.push(LogRecord { path, ..record }),
+                Err(why) => self.bad_records.push((path, why)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_record(path: &Path) -> Result<LogRecord, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > MAX_RECORD {
+        return Err(format!("{size} bytes are too many for a record"));
+    }
+    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    serde_json::from_str(&text).map_err(|error| error.to_string())
+}
+
+/// Whether a path that a record states stays within the lake.
+fn is_inside(path: &str) -> bool {
+    let plain = |part: &str| !part.is_empty() && part != "." && part != "..";
+    !path.contains('\\') && path.split('/').all(plain)
+}
+
+fn find_files(
+    root: &Path,
+    table: Table,
+    found: &mut BTreeMap<String, Table>,
+) -> Result<(), LakeReadError> {
+    let mut folders = vec![table.as_str().to_owned()];
+    while let Some(folder) = folders.pop() {
+        let path = root.join(&folder);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(LakeReadError::io(&path, error)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| LakeReadError::io(&path, error))?;
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            let kind = entry
+                .file_type()
+                .map_err(|error| LakeReadError::io(&path, error))?;
+            if kind.is_dir() {
+                folders.push(name);
+            } else {
+                found.insert(name, table);
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_records_stay_within_the_lake() {
+        for (path, inside) in [
+            ("events/date=2026-01-01/part-0.parquet", true),
+            ("../events/x.parquet", false),
+            ("/etc/passwd", false),
+            ("events//x", false),
+            ("events/./x", false),
+            ("events\\..\\x", false),
+        ] {
+            assert_eq!(is_inside(path), inside, "{path}");
+        }
+    }
+}
