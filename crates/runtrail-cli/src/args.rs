@@ -1,6 +1,7 @@
 //! The command line.
 
 mod export;
+mod proof;
 mod triggers;
 mod views;
 
@@ -12,6 +13,7 @@ use runtrail_archive::ReadOptions;
 use runtrail_core::wire::WireOptions;
 
 pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine};
+pub(crate) use proof::{At, ReplayArgs, VerifyArgs};
 pub(crate) use triggers::{
     ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs, ShowRecordArgs,
     TriggerRunsArgs, TriggersArgs,
@@ -39,8 +41,8 @@ const TOP_EXAMPLES: &str =
 
 /// Records of workflow runs: read archives, look at runs, export them to a lake of Parquet tables.
 ///
-/// A SOURCE is a file, a folder, a glob, a file:// URL, or - for standard input; JSON Lines or JSON
-/// arrays, plain or under gzip or Zstandard, told by content. Every option can also be set by an
+/// A SOURCE is a file, a folder, a glob, a file:// URL, a lake, or - for standard input; JSON Lines or
+/// JSON arrays, plain or under gzip or Zstandard, told by content. Every option can also be set by an
 /// environment variable, named at the option.
 #[derive(Debug, Parser)]
 #[command(name = "runtrail", version, max_term_width = 100, after_help = after_help(TOP_EXAMPLES))]
@@ -73,6 +75,10 @@ pub(crate) enum Command {
     Tree(TreeArgs),
     /// Print events in order
     Cat(CatArgs),
+    /// Say what a run had come to at a moment: what was running, done and spent
+    Replay(ReplayArgs),
+    /// Say whether a lake holds exactly what its sources hold
+    Verify(VerifyArgs),
     /// Show what started what: events, trigger runs and their links in a store
     Triggers(Box<TriggersArgs>),
     /// Say what is wrong with a program's configuration; opens and writes nothing

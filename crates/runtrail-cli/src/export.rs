@@ -24,6 +24,7 @@ use crate::code::Code;
 use crate::failure::Failure;
 use crate::human;
 use crate::interrupt;
+use crate::load::open_lake;
 use crate::memory::MemoryPlan;
 use crate::out::Out;
 use crate::problems;
@@ -85,7 +86,8 @@ impl Job<'_> {
     fn run(&self, out: &mut Out, care: Care) -> Result<Summary, Stop> {
         let args = self.args;
         let rejects = Rejects::new(args.on_bad_line);
-        let mut archive = Archive::open(&args.sources)?.on_reject(|reject| rejects.take(reject));
+        let mut archive =
+            Archive::open_with(&args.sources, &open_lake)?.on_reject(|reject| rejects.take(reject));
         if args.on_bad_line == OnBadLine::Fail {
             archive = archive.strict();
         }

@@ -1,14 +1,16 @@
 //! Reading archives for a view: everything, or one run.
 
+mod lake;
 mod select;
 
 use std::sync::Arc;
 
 use runtrail_archive::{
-    ArchiveError, ReadReport, Reader, Reject, Sink, SortOptions, Sorted, Sorter, resolve,
+    ArchiveError, ReadReport, Reader, Reject, Sink, SortOptions, Sorted, Sorter, resolve_with,
 };
 use runtrail_core::event::TraceEvent;
 
+pub(crate) use lake::open as open_lake;
 pub(crate) use select::{Selection, ambiguous};
 
 use crate::args::ReadArgs;
@@ -35,7 +37,7 @@ pub(crate) fn load(
     selection: Selection,
     out: &Out,
 ) -> Result<Loaded, Failure> {
-    let sources = resolve(sources)?;
+    let sources = resolve_with(sources, &open_lake)?;
     let watched = Watched::new(&sources.inputs, Arc::default());
     // A view that is piped somewhere is not to mix lines of progress with its warnings.
     let display = out
@@ -83,6 +85,23 @@ impl Loaded {
         Code::Done
     }
 
+    /// Says why what was read is not all there is, where it is not.
+    pub(crate) fn incomplete(&self) -> Option<String> {
+        let (failed, rejected) = (self.report.failed.len() as u64, self.report.rejected());
+        let counted = |n, noun| crate::human::counted(n, noun);
+        match (failed, rejected) {
+            (0, 0) => None,
+            (0, lines) => Some(format!(
+                "{} could not be read as events",
+                counted(lines, "line")
+            )),
+            (files, _) => Some(format!(
+                "{} could not be read whole",
+                counted(files, "file")
+            )),
+        }
+    }
+
     /// Says what could not be read, and then why the view has no answer.
     ///
     /// Where nothing could be read at all, that is the reason.
@@ -125,6 +144,14 @@ struct Gather {
 }
 
 impl Sink for Gather {
+    fn only(&self) -> Option<&str> {
+        self.selection.wanted()
+    }
+
+    fn wants(&mut self, request_id: &str) -> bool {
+        self.selection.may_mean(request_id)
+    }
+
     fn events(&mut self, events: Vec<TraceEvent>, bytes: usize) -> Result<(), ArchiveError> {
         if self.selection.is_everything() {
             return self.sorter.push(events, bytes);

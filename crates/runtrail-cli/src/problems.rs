@@ -75,8 +75,18 @@ impl Problems {
     }
 }
 
-/// Says which files could not be read.
+/// Says which files could not be read, and which were left out although they lie in a lake.
 pub(crate) fn show_failed(report: &ReadReport, out: &mut Out) {
+    if let Some(first) = report.stray.first() {
+        let others = match report.stray.len() as u64 - 1 {
+            0 => String::new(),
+            more => format!(" and {} more", human::counted(more, "file")),
+        };
+        out.warn(&format!(
+            "left out, since the lake's log does not list it: {}{others}\n",
+            Printable(first)
+        ));
+    }
     for (file, why) in report.failed.iter().take(MAX_FILES) {
         out.error(&format!(
             "cannot read {}: {}\n",

@@ -43,7 +43,7 @@ impl Watched {
     pub(crate) fn new(inputs: &[Input], reading: Arc<Progress>) -> Arc<Self> {
         let known = inputs
             .iter()
-            .all(|input| matches!(input, Input::File { .. }));
+            .all(|input| matches!(input, Input::File { .. } | Input::Store(_)));
         let bytes = if known {
             inputs.iter().map(Input::size).sum()
         } else {

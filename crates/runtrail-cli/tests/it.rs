@@ -9,12 +9,15 @@ mod it {
     mod destinations;
     mod export;
     mod interrupt;
+    mod lake;
+    mod replay;
     mod runs;
     mod sources;
     mod spans;
     mod support;
     mod tree;
     mod triggers;
+    mod verify;
 }
 
 #[test]

@@ -22,6 +22,7 @@ const OURS: &[(&str, &[&str])] = &[
     ("runtrail-otlp", &["runtrail-core", "runtrail-otlp-wire"]),
     ("runtrail-otlp-wire", &[]),
     ("runtrail-parquet", &["runtrail-core"]),
+    ("runtrail-replay", &["runtrail-core"]),
     (
         "runtrail",
         &[
@@ -44,6 +45,7 @@ const OURS: &[(&str, &[&str])] = &[
             "runtrail-json",
             "runtrail-otlp",
             "runtrail-parquet",
+            "runtrail-replay",
             "runtrail-trigger",
         ],
     ),

@@ -47,6 +47,11 @@ impl Selection {
         }
     }
 
+    /// Returns the name of the run that is wanted; `None` where every run is.
+    pub(crate) fn wanted(&self) -> Option<&str> {
+        self.wanted.as_deref()
+    }
+
     /// Whether every run is wanted.
     pub(crate) fn is_everything(&self) -> bool {
         self.wanted.is_none()

@@ -2,7 +2,9 @@
 
 use super::support::Session;
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
+    "replay",
+    "verify",
     "triggers",
     "demo",
     "export",

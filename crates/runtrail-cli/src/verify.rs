@@ -1,0 +1,114 @@
+//! Comparing a lake with the sources that it was exported from.
+//!
+//! Quick looks at the journal, the log and the files. By default every event of both sides is read once, and
+//! each run's events are added up by their digests: neither side is sorted. Only runs whose sums differ are
+//! read again, sorted and compared event by event. Deep replays both sides as well.
+
+mod deep;
+mod explain;
+mod journal;
+mod parts;
+mod scan;
+mod selftest;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use runtrail_archive::ReadOptions;
+use runtrail_parquet::{LakeReader, Table};
+use runtrail_replay::verify::{Finding, Findings, Outcome, RunSum};
+
+use crate::failure::Failure;
+
+pub(crate) use selftest::selftest;
+
+/// How much is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Depth {
+    /// The journal, the log, and the files as they are.
+    Quick,
+    /// Every event, by counts and digests.
+    Events,
+    /// Every event, and what replaying the runs gives.
+    Replays,
+}
+
+impl Depth {
+    /// Returns its name.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Quick => "quick",
+            Self::Events => "events",
+            Self::Replays => "deep",
+        }
+    }
+}
+
+/// What is to be compared, and with what means.
+pub(crate) struct Job<'j> {
+    pub(crate) sources: &'j [String],
+    pub(crate) lake: &'j LakeReader,
+    pub(crate) depth: Depth,
+    pub(crate) read: ReadOptions,
+    /// Bytes of memory, about.
+    pub(crate) memory: usize,
+    /// Where temporary files go; the system's folder where it is `None`.
+    pub(crate) temp: Option<&'j Path>,
+    pub(crate) cancelled: Arc<AtomicBool>,
+}
+
+/// What comparing came to.
+#[derive(Debug, Default)]
+pub(crate) struct Verified {
+    pub(crate) findings: Findings,
+    /// Parts that were looked at.
+    pub(crate) parts: u64,
+    /// The events and digests of the sources, and of the lake.
+    pub(crate) source: RunSum,
+    pub(crate) lake: RunSum,
+    /// Lines of the sources that hold no event.
+    pub(crate) rejected: u64,
+    /// Runs whose events agree.
+    pub(crate) runs_matching: u64,
+    /// Runs that were read again, event by event.
+    pub(crate) runs_compared_closely: u64,
+    /// Runs whose replays agree.
+    pub(crate) replays_matching: u64,
+}
+
+/// Compares.
+pub(crate) fn verify(job: &Job<'_>) -> Result<Verified, Failure> {
+    let mut verified = Verified::default();
+    let mut suspects = parts::check(job, &mut verified)?;
+    journal::check(job, &mut verified.findings);
+    if job.depth >= Depth::Events {
+        if job.lake.listing().parts_of(Table::Events).next().is_none() && writes_no_events(job) {
+            let what =
+                "the lake was exported without its events table: its events cannot be compared";
+            verified.findings.add(Finding::new(Outcome::Limited, what));
+            return Ok(verified);
+        }
+        let differing = scan::compare(job, &mut verified, &mut suspects)?;
+        if !differing.is_empty() {
+            explain::explain(job, &differing, &suspects, &mut verified)?;
+        }
+    }
+    if job.depth >= Depth::Replays {
+        deep::compare(job, &mut verified)?;
+    }
+    parts::name_what_no_run_explains(&suspects, &mut verified.findings);
+    journal::excuse(job, &mut verified.findings);
+    Ok(verified)
+}
+
+/// Whether the log says that events were exported, and lists no part of them.
+fn writes_no_events(job: &Job<'_>) -> bool {
+    let listing = job.lake.listing();
+    let lost = listing
+        .missing
+        .iter()
+        .any(|part| part.table == Table::Events);
+    let events: u64 = listing.records.iter().map(|record| record.events).sum();
+    !lost && events > 0
+}

@@ -1,0 +1,289 @@
+//! Reading both sides once, and adding up what they hold.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use runtrail_archive::{ArchiveError, Progress, Reader, Reject, Sink, resolve_with};
+use runtrail_core::event::TraceEvent;
+use runtrail_parquet::{EventPart, EventRow, Table};
+use runtrail_replay::verify::{
+    Differing, EventContent, EventDigester, Finding, Outcome, RunKey, RunSum, RunSums,
+    compare as compare_sums, run_key,
+};
+
+use super::parts::Suspects;
+use super::{Job, Verified};
+use crate::code::Code;
+use crate::failure::Failure;
+use crate::load::open_lake;
+
+/// What each side's sums may take of the memory: both are held when they are compared.
+const SHARE: usize = 4;
+
+/// Compares the sums of both sides; returns the runs that differ.
+pub(super) fn compare(
+    job: &Job<'_>,
+    verified: &mut Verified,
+    suspects: &mut Suspects,
+) -> Result<HashMap<RunKey, Differing>, Failure> {
+    let lake = LakeScan::new(job);
+    let (source, ()) = std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..job.read.threads.div_ceil(2))
+            .map(|_| scope.spawn(|| lake.read()))
+            .collect();
+        let source = source_sums(job, verified);
+        if source.is_err() {
+            lake.next.store(usize::MAX / 2, Ordering::Relaxed);
+        }
+        for reader in readers {
+            if reader.join().is_err() {
+                lake.fail(io::Error::other("a thread that read the lake panicked"));
+            }
+        }
+        (source, ())
+    });
+    let source = source?;
+    let (copy, problems) = lake.finish().map_err(|error| temp_failed(job, &error))?;
+    for (part, what) in problems {
+        suspects.unread.push(part.clone());
+        verified
+            .findings
+            .add(Finding::new(Outcome::Unreadable, what).part(part));
+    }
+    suspects.unread.sort_unstable();
+    suspects.unread.dedup();
+    if job.cancelled.load(Ordering::Relaxed) {
+        return Err(interrupted());
+    }
+    (verified.source, verified.lake) = (source.total(), copy.total());
+    let compared = source
+        .into_sorted()
+        .and_then(|source| Ok((source, copy.into_sorted()?)))
+        .and_then(|(source, copy)| compare_sums(source, copy));
+    let compared = compared.map_err(|error| temp_failed(job, &error))?;
+    verified.runs_matching = compared.matching;
+    if compared.more_differing > 0 {
+        let what = format!(
+            "{} more runs differ than are looked at closely",
+            compared.more_differing
+        );
+        verified.findings.add(Finding::new(Outcome::Count, what));
+    }
+    Ok(compared.differing)
+}
+
+pub(super) fn interrupted() -> Failure {
+    Failure::new(
+        Code::Interrupted,
+        "interrupted before everything was compared",
+    )
+}
+
+pub(super) fn temp_failed(job: &Job<'_>, error: &io::Error) -> Failure {
+    let folder = job
+        .temp
+        .map_or_else(std::env::temp_dir, std::path::Path::to_owned);
+    Failure::path("use temporary space in", &folder, error)
+}
+
+fn source_sums(job: &Job<'_>, verified: &mut Verified) -> Result<RunSums, Failure> {
+    let sources = resolve_with(job.sources, &open_lake)?;
+    let progress = Progress {
+        cancelled: Arc::clone(&job.cancelled),
+        ..Progress::default()
+    };
+    let mut adding = Adding {
+        sums: RunSums::new(job.memory / SHARE, job.temp.map(Into::into)),
+        digester: EventDigester::default(),
+        last: (String::new(), run_key("")),
+        folder: job.temp.map_or_else(std::env::temp_dir, Into::into),
+    };
+    let mut reader = Reader::new(job.read, &progress);
+    for input in &sources.inputs {
+        reader.read(input, &mut adding)?;
+        if job.cancelled.load(Ordering::Relaxed) {
+            return Err(interrupted());
+        }
+    }
+    let report = reader.finish();
+    verified.rejected = report.rejected();
+    for (file, why) in &report.failed {
+        let finding = Finding::new(
+            Outcome::Unreadable,
+            format!("the source cannot be read: {why}"),
+        );
+        verified.findings.add(finding.part(file));
+    }
+    Ok(adding.sums)
+}
+
+/// Adds up the events of the sources.
+struct Adding {
+    sums: RunSums,
+    digester: EventDigester,
+    /// The latest run: the next event is often of the same.
+    last: (String, RunKey),
+    folder: std::path::PathBuf,
+}
+
+impl Sink for Adding {
+    fn only(&self) -> Option<&str> {
+        None
+    }
+
+    fn wants(&mut self, _request_id: &str) -> bool {
+        true
+    }
+
+    fn events(&mut self, events: Vec<TraceEvent>, _bytes: usize) -> Result<(), ArchiveError> {
+        for event in &events {
+            if event.request_id != *self.last.0 {
+                self.last = (event.request_id.to_string(), run_key(&event.request_id));
+            }
+            let digest = self.digester.event(event);
+            let added = self.sums.add(self.last.1, &digest);
+            added.map_err(|source| ArchiveError::Temp {
+                dir: self.folder.clone(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    fn reject(&mut self, _reject: Reject) -> Result<(), ArchiveError> {
+        Ok(())
+    }
+}
+
+/// The lake's side: row groups that threads take one after another.
+struct LakeScan<'j> {
+    parts: Vec<EventPart>,
+    /// Part and row group.
+    groups: Vec<(usize, usize)>,
+    next: AtomicUsize,
+    found: Mutex<Found>,
+    job: &'j Job<'j>,
+}
+
+struct Found {
+    sums: RunSums,
+    problems: Vec<(String, String)>,
+    failure: Option<io::Error>,
+}
+
+impl<'j> LakeScan<'j> {
+    fn new(job: &'j Job<'j>) -> Self {
+        let mut problems = Vec::new();
+        let mut parts = Vec::new();
+        for listed in job.lake.listing().parts_of(Table::Events) {
+            match job.lake.open_part(listed) {
+                Ok(part) => parts.push(part),
+                // A footer that cannot be read has been told already.
+                Err(error @ runtrail_parquet::LakeReadError::Form { .. }) => {
+                    problems.push((listed.path.clone(), error.reason()));
+                }
+                Err(_) => {}
+            }
+        }
+        let groups = parts.iter().enumerate();
+        let groups =
+            groups.flat_map(|(at, part)| (0..part.row_groups()).map(move |group| (at, group)));
+        Self {
+            groups: groups.collect(),
+            parts,
+            next: AtomicUsize::new(0),
+            found: Mutex::new(Found {
+                sums: RunSums::new(job.memory / SHARE, job.temp.map(Into::into)),
+                problems,
+                failure: None,
+            }),
+            job,
+        }
+    }
+
+    /// Reads row groups until there are no more.
+    fn read(&self) {
+        let mut digester = EventDigester::default();
+        while let Some(&(part, group)) = self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
+        {
+            if self.job.cancelled.load(Ordering::Relaxed) {
+                return;
+            }
+            let part = &self.parts[part];
+            let mut rows = GroupSums::default();
+            let read = part.read_rows(group, &mut |row| rows.add(row, &mut digester));
+            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = read {
+                found
+                    .problems
+                    .push((part.path().to_owned(), error.reason()));
+            }
+            if rows.incomplete > 0 {
+                let what = format!("{} rows hold no event", rows.incomplete);
+                found.problems.push((part.path().to_owned(), what));
+            }
+            for (run, sum) in rows.runs {
+                if let Err(error) = found.sums.add_sum(run, &sum) {
+                    found.failure = Some(error);
+                }
+            }
+        }
+    }
+
+    fn fail(&self, error: io::Error) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.failure = Some(error);
+    }
+
+    fn finish(self) -> io::Result<(RunSums, Vec<(String, String)>)> {
+        let found = self
+            .found
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        match found.failure {
+            Some(error) => Err(error),
+            None => Ok((found.sums, found.problems)),
+        }
+    }
+}
+
+/// The sums of a row group, whose rows mostly come run by run.
+#[derive(Default)]
+struct GroupSums {
+    runs: Vec<(RunKey, RunSum)>,
+    last: String,
+    incomplete: u64,
+}
+
+impl GroupSums {
+    fn add(&mut self, row: &EventRow<'_>, digester: &mut EventDigester) -> bool {
+        if !row.complete {
+            self.incomplete += 1;
+            return true;
+        }
+        let digest = digester.digest(EventContent {
+            event_id: row.event_id,
+            request_id: row.request_id,
+            kind: row.kind,
+            op_name: row.op_name,
+            ctx: row.ctx.iter().copied(),
+            timestamp: row.timestamp,
+            seq: row.seq,
+            payload: row.payload,
+            extra: row.extra,
+        });
+        let sum = RunSum::of(&digest);
+        match self.runs.last_mut() {
+            Some((_, last)) if self.last == row.request_id => last.add(&sum),
+            _ => {
+                row.request_id.clone_into(&mut self.last);
+                self.runs.push((run_key(row.request_id), sum));
+            }
+        }
+        true
+    }
+}
