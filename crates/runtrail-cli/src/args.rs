@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use runtrail_archive::ReadOptions;
 use runtrail_core::wire::WireOptions;
 
-pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine};
+pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine, OpenRunsArg};
 pub(crate) use proof::{At, ReplayArgs, VerifyArgs};
 pub(crate) use triggers::{
     ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs, ShowRecordArgs,

@@ -1,6 +1,8 @@
 //! Exporting archives: reading, ordering, and driving an exporter.
 
+mod besides;
 mod destination;
+mod plan;
 mod rejects;
 mod relay;
 mod summary;
@@ -11,9 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use runtrail_archive::{Archive, ArchiveError, SortOptions, Sorted};
+use runtrail_archive::{Archive, ArchiveError, Input, SortOptions, Sorted};
+use runtrail_core::printable::Printable;
+use runtrail_parquet::{LakeLock, LakeReader, OpenRuns};
 
+use besides::Besides;
 pub(crate) use destination::Destination;
+use plan::Plan;
 use rejects::Rejects;
 pub(crate) use relay::relay;
 pub(crate) use summary::Summary;
@@ -96,17 +102,21 @@ impl Job<'_> {
         }
         self.destination
             .check_apart(&args.sources, archive.inputs())?;
+        let mut summary = Summary::new(args, archive.sources());
+        let (_lock, plan, mut besides) = self.plan(archive.inputs(), out)?;
+        summary.planned(&plan);
+        if plan.sources.is_empty() && !besides.has_runs_to_close() {
+            return Ok(summary);
+        }
+        let archive = archive.narrowed(plan.inputs());
         let watched = Watched::new(archive.inputs(), archive.progress());
         interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
             Failure::new(Code::Io, "cannot listen for interruptions").because(&error)
         })?;
 
-        let inputs = archive.inputs();
-        let mut target =
-            OpenTarget::open(&self.destination, args, self.plan, self.threads, inputs)?;
+        let mut target = OpenTarget::open(&self.destination, args, self.plan, self.threads)?;
         rejects.keep_in(target.staged_quarantine());
         let sort = self.sort_options(&target);
-        let mut summary = Summary::new(args, archive.sources());
         let display = Display::start(Arc::clone(&watched), out.terminal);
         let refused = |error| match error {
             ArchiveError::Changed => Stop::Changed,
@@ -117,8 +127,11 @@ impl Job<'_> {
             ),
         };
         let mut events = archive
-            .sorted(args.read.options(self.plan.readers), sort)
+            .sorted_besides(args.read.options(self.plan.readers), sort, |seen| {
+                besides.inputs(seen)
+            })
             .map_err(refused)?;
+        target.change(besides.take_changes());
         if args.on_bad_line == OnBadLine::Fail && !events.report().failed.is_empty() {
             drop(display);
             problems::show_failed(events.report(), out);
@@ -135,13 +148,45 @@ impl Job<'_> {
         drop(events);
         watched.finishing.store(true, Ordering::Relaxed);
         let quarantine = rejects.finish()?;
+        target.set_sources(plan.logged(&report, &args.read));
         let written = target.close(quarantine, &report.rejects, Instant::now() + PATIENCE)?;
         summary.read(&report);
         summary.sorted(counts);
         summary.written(written);
+        summary.besides(&besides);
         drop(display);
         problems::show_failed(&report, out);
         Ok(summary)
+    }
+
+    /// Compares the sources with what the destination holds of them. Of a lake that takes its lock: what it
+    /// holds must not change until the export has ended.
+    fn plan(
+        &self,
+        inputs: &[Input],
+        out: &mut Out,
+    ) -> Result<(Option<LakeLock>, Plan, Besides), Failure> {
+        let Destination::Lake(root) = &self.destination else {
+            return Ok((None, Plan::everything(inputs), Besides::default()));
+        };
+        let waits = || {
+            let shown = root.display().to_string();
+            out.note(&format!(
+                "waiting for another export to {} to end\n",
+                Printable(&shown)
+            ));
+        };
+        let lock = LakeLock::wait(root, waits).map_err(|error| Failure::path("write", root, &error))?;
+        let lake = LakeReader::open(root).map_err(|error| Failure::of(Code::Io, &error))?;
+        if let Some((path, why)) = lake.iter().flat_map(|lake| &lake.listing().bad_records).next() {
+            let what = format!("{}: the lake's log cannot be read: {why}", root.join(path).display());
+            return Err(Failure::new(Code::Io, what)
+                .help("put the record back as it was, or export to another folder"));
+        }
+        let plan = Plan::of(inputs, lake.as_ref(), self.args, self.threads)?;
+        let open_runs = self.args.open_runs.map(OpenRuns::from);
+        let besides = Besides::new(lake.as_ref(), &plan, open_runs)?;
+        Ok((Some(lock), plan, besides))
     }
 
     fn sort_options(&self, target: &OpenTarget) -> SortOptions {

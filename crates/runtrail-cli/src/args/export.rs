@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
-use runtrail_parquet::{Partition, Tables};
+use runtrail_parquet::{OpenRuns, Partition, Tables};
 
 use super::{Format, ReadArgs, after_help};
 use crate::size::parse_bytes;
@@ -18,8 +18,8 @@ const EXAMPLES: &str = "  runtrail export nightly/*.jsonl.zst --to lake
   runtrail export dead.jsonl --to http://localhost:4318 --exporter otlp      send those again
   runtrail export events.jsonl --to spans.jsonl --exporter otlp-json
 
-The same command again gives the same files: nothing is doubled, and an export that was stopped is
-made whole.";
+The same command again does nothing, makes an export whole that was stopped, or adds what was appended
+to the sources of a lake since: nothing is doubled. A run that goes on is one row, not two.";
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -93,6 +93,13 @@ pub(crate) struct ExportArgs {
         env = "RUNTRAIL_ON_BAD_LINE"
     )]
     pub(crate) on_bad_line: OnBadLine,
+    /// Export sources anew that are not what was exported of them before, in place of that
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_REPLACE")]
+    pub(crate) replace: bool,
+    /// What to do with runs that are open at the end of the sources; carry, where a source of a lake has
+    /// grown, and else truncate
+    #[arg(long, value_enum, value_name = "WHAT", env = "RUNTRAIL_OPEN_RUNS")]
+    pub(crate) open_runs: Option<OpenRunsArg>,
     /// How the summary is written
     #[arg(
         long,
@@ -123,6 +130,8 @@ impl ExportArgs {
             memory: 1 << 30,
             threads: None,
             on_bad_line: OnBadLine::Quarantine,
+            replace: false,
+            open_runs: None,
             format: Format::Text,
             read: ReadArgs::default(),
         }
@@ -160,6 +169,24 @@ impl ExporterKind {
             Self::Jsonl => "jsonl",
             Self::Otlp => "otlp",
             Self::OtlpJson => "otlp-json",
+        }
+    }
+}
+
+/// What becomes of runs that are open at the end of the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OpenRunsArg {
+    /// Keep what is known of them, to be continued by the next export into the same lake
+    Carry,
+    /// Close them as truncated, also those that were carried
+    Truncate,
+}
+
+impl From<OpenRunsArg> for OpenRuns {
+    fn from(arg: OpenRunsArg) -> Self {
+        match arg {
+            OpenRunsArg::Carry => Self::Carry,
+            OpenRunsArg::Truncate => Self::Truncate,
         }
     }
 }

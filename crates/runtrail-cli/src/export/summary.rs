@@ -8,7 +8,9 @@ use runtrail_archive::{ReadReport, SortCounts, Sources};
 use runtrail_parquet::Tables;
 use serde::Serialize;
 
+use super::besides::Besides;
 use super::destination::shown_destination;
+use super::plan::Plan;
 use super::target::{FileWritten, SpanCounts, Written};
 use crate::args::{ExportArgs, Format};
 use crate::code::Code;
@@ -46,6 +48,17 @@ pub(crate) struct Summary {
     files: Vec<FileWritten>,
     quarantine: Option<String>,
     quarantined_by_reason: BTreeMap<&'static str, u64>,
+    /// Sources that the lake holds as they are.
+    unchanged: Vec<String>,
+    /// Sources of which what was appended was read.
+    continued: Vec<String>,
+    /// Runs that the lake held something of and that were written anew, whole; all where null.
+    runs_rewritten: Option<u64>,
+    events_rewritten: u64,
+    runs_carried: u64,
+    #[serde(skip)]
+    runs_not_carried: u64,
+    parts_removed: Vec<String>,
     skipped: Vec<String>,
     failed_files: Vec<FailedFile>,
     empty_files: Vec<String>,
@@ -65,6 +78,7 @@ impl Summary {
         Self {
             exporter: args.exporter.as_str(),
             to: shown_destination(args),
+            runs_rewritten: Some(0),
             skipped: sources
                 .skipped_lakes
                 .iter()
@@ -72,6 +86,20 @@ impl Summary {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// Adds what is read of the sources.
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        self.unchanged.clone_from(&plan.unchanged);
+        let rest = plan.sources.iter().filter(|source| source.is_rest);
+        self.continued = rest.map(|source| source.input.name()).collect();
+    }
+
+    /// Takes out what was there before and was written anew.
+    pub(crate) fn besides(&mut self, besides: &Besides) {
+        self.runs_rewritten = besides.runs();
+        self.events_rewritten = besides.events();
+        self.events_written = self.events_written.saturating_sub(besides.events());
     }
 
     /// Adds what was read.
@@ -121,6 +149,8 @@ impl Summary {
         self.content_dropped = written.content_dropped;
         self.spans_dropped = written.spans_dropped;
         self.spans = written.spans;
+        self.parts_removed = written.removed;
+        (self.runs_carried, self.runs_not_carried) = written.carried;
         self.files = written.files;
         self.quarantine = written.quarantine;
     }

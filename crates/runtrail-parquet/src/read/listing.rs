@@ -7,7 +7,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::carried::CARRIED;
+use crate::commit::LakeLayout;
 use crate::error::LakeReadError;
+use crate::lake::SourceInfo;
 use crate::settings::Table;
 
 /// A record of the log that is larger is not one.
@@ -26,15 +29,6 @@ pub struct ListedPart {
     pub bytes: Option<u64>,
 }
 
-/// A source of an export, as a record of the log names it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct LoggedSource {
-    /// Its name.
-    pub name: String,
-    /// Its size in bytes when it was exported.
-    #[serde(default)]
-    pub bytes: u64,
-}
 
 /// A record of the log: one export. Fields that this version does not know are passed over.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,12 +38,22 @@ pub struct LogRecord {
     pub path: String,
     /// What was exported.
     #[serde(default)]
-    pub sources: Vec<LoggedSource>,
+    pub sources: Vec<SourceInfo>,
+    /// How, where the record says so.
+    #[serde(default)]
+    pub layout: Option<LakeLayout>,
     #[serde(default)]
     parts: Vec<LoggedPart>,
     /// Files of earlier records that this one took the place of.
     #[serde(default)]
     removes: Vec<String>,
+    /// Sources of earlier records whose export gave way with these.
+    #[serde(default)]
+    replaces: Vec<String>,
+    /// The file of the runs that are carried after this export, if any; not stated by exports that do not
+    /// look at what the lake holds.
+    #[serde(default, deserialize_with = "stated")]
+    carried: Option<Option<String>>,
     /// The events that it wrote.
     #[serde(default)]
     pub events: u64,
@@ -86,9 +90,21 @@ pub struct Listing {
     pub bad_records: Vec<(String, String)>,
 }
 
+/// What holds something of certain sources: rows that gave way to others came with them, and runs that
+/// were carried go on in the next export.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// Parts, by their paths.
+    pub parts: BTreeSet<String>,
+    /// All sources that these hold something of.
+    pub sources: BTreeSet<String>,
+    /// Whether runs that are carried are among it.
+    pub carried: bool,
+}
+
 impl Listing {
     /// Looks at a lake's log and folders.
-    pub(super) fn read(root: &Path) -> Result<Self, LakeReadError> {
+    pub(crate) fn read(root: &Path) -> Result<Self, LakeReadError> {
         let mut listing = Self::default();
         listing.read_log(root)?;
         let mut present = BTreeMap::new();
@@ -128,31 +144,85 @@ impl Listing {
 
     /// The parts that the log lists, by path.
     fn listed(&self) -> BTreeMap<String, ListedPart> {
-        // Two exports of the same content list the same file.
+        // Two exports of the same content list the same file, and what gave way may come again.
         let mut listed = BTreeMap::new();
         for record in &self.records {
-            for part in &record.parts {
-                let table = Table::ALL
-                    .into_iter()
-                    .find(|table| table.as_str() == part.table);
-                let Some(table) = table.filter(|_| is_inside(&part.path)) else {
-                    continue;
-                };
-                listed.insert(
-                    part.path.clone(),
-                    ListedPart {
-                        table,
-                        path: part.path.clone(),
-                        rows: part.rows,
-                        bytes: part.bytes,
-                    },
-                );
+            for path in &record.removes {
+                listed.remove(path);
             }
-        }
-        for path in self.records.iter().flat_map(|record| &record.removes) {
-            listed.remove(path);
+            listed.extend(record.parts().map(|part| (part.path.clone(), part)));
         }
         listed
+    }
+
+    /// Returns the parts that gave way to others, by path: their export was to remove them.
+    pub(crate) fn gone(&self) -> BTreeSet<&str> {
+        let listed = self.listed();
+        let removes = self.records.iter().flat_map(|record| &record.removes);
+        let gone = removes.filter(|path| is_inside(path) && !listed.contains_key(*path));
+        gone.map(String::as_str).collect()
+    }
+
+    /// Returns the files of carried runs that the log names, and of them the one that counts.
+    pub(crate) fn carried(&self) -> (BTreeSet<&str>, Option<&str>) {
+        let stated = self.records.iter().filter_map(LogRecord::carried);
+        let current = stated.clone().last().flatten();
+        (stated.flatten().collect(), current)
+    }
+
+    /// Returns what was exported of each source, as the latest record that names it has it.
+    pub fn sources(&self) -> BTreeMap<&str, &SourceInfo> {
+        let mut sources = BTreeMap::new();
+        for record in &self.records {
+            for name in &record.replaces {
+                sources.remove(name.as_str());
+            }
+            for source in &record.sources {
+                sources.insert(source.name.as_str(), source);
+            }
+        }
+        sources
+    }
+
+    /// Returns what holds something of sources, by their names.
+    pub fn held_of(&self, sources: &BTreeSet<String>) -> Held {
+        let (mut parts, mut all) = (BTreeSet::new(), sources.clone());
+        let mut found = vec![false; self.records.len()];
+        let carries = |at: usize| self.records[at].carried().flatten().is_some();
+        loop {
+            let before = found.clone();
+            for (at, record) in self.records.iter().enumerate() {
+                let from_before = at > 0 && found[at - 1] && carries(at - 1);
+                let to_next = before.get(at + 1) == Some(&true) && carries(at);
+                let mut paths = record
+                    .parts()
+                    .map(|part| part.path)
+                    .chain(record.removes.iter().cloned());
+                let mut names = record.sources.iter().map(|source| &source.name);
+                found[at] |= from_before
+                    || to_next
+                    || names.any(|name| all.contains(name))
+                    || paths.any(|path| parts.contains(&path));
+                if found[at] {
+                    all.extend(record.sources.iter().map(|source| source.name.clone()));
+                    parts.extend(record.parts().map(|part| part.path));
+                    parts.extend(record.removes.iter().cloned());
+                }
+            }
+            if before == found {
+                break;
+            }
+        }
+        let listed = self.listed();
+        parts.retain(|path| listed.contains_key(path));
+        let known = self.sources();
+        all.retain(|name| known.contains_key(name.as_str()));
+        let last = self.records.iter().rposition(|record| record.carried.is_some());
+        Held {
+            parts,
+            sources: all,
+            carried: last.is_some_and(|last| found[last]),
+        }
     }
 
     /// Returns the parts of a table.
@@ -188,6 +258,35 @@ impl Listing {
         }
         Ok(())
     }
+}
+
+impl LogRecord {
+    /// Returns the file of carried runs that it states, or that it states none.
+    fn carried(&self) -> Option<Option<&str>> {
+        let is_one = |path: &&str| is_inside(path) && path.starts_with(CARRIED);
+        Some(self.carried.as_ref()?.as_deref().filter(is_one))
+    }
+
+    /// Returns the parts that it lists.
+    fn parts(&self) -> impl Iterator<Item = ListedPart> {
+        self.parts.iter().filter_map(|part| {
+            let mut tables = Table::ALL.into_iter();
+            let table = tables.find(|table| table.as_str() == part.table)?;
+            is_inside(&part.path).then(|| ListedPart {
+                table,
+                path: part.path.clone(),
+                rows: part.rows,
+                bytes: part.bytes,
+            })
+        })
+    }
+}
+
+/// Tells a field that is null from one that is not there.
+fn stated<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
 }
 
 fn read_record(path: &Path) -> Result<LogRecord, String> {

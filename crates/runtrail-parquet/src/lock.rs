@@ -1,0 +1,102 @@
+//! One export of a lake after another.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::store::create_dirs;
+use crate::work::{is_there, missing};
+
+/// How often the folder is looked for again where others take it away.
+const ATTEMPTS: usize = 100;
+
+/// Held by an export that looks at what the lake holds before it adds to it: from the look until it has
+/// ended, however it ends. Exports that only add do without.
+///
+/// It is the system's lock of the lake's folder, so there is no file that could be left behind. Where the
+/// system has no locks of folders, exports of one lake are to be kept apart by whoever starts them.
+#[derive(Debug)]
+pub struct LakeLock {
+    _folder: Option<File>,
+    /// The folders that were made for it, innermost first.
+    made: Vec<PathBuf>,
+}
+
+impl LakeLock {
+    /// Waits until no other export holds the lock of the lake in this folder, which is made where it is not
+    /// there. `waits` is called once if another one does.
+    pub fn wait(root: &Path, waits: impl FnOnce()) -> io::Result<Self> {
+        let made = missing(root);
+        let mut waits = Some(waits);
+        for _ in 0..ATTEMPTS {
+            create_dirs(root)?;
+            if !cfg!(unix) {
+                return Ok(Self {
+                    _folder: None,
+                    made,
+                });
+            }
+            let folder = match File::open(root) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened?,
+            };
+            match folder.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    if let Some(waits) = waits.take() {
+                        waits();
+                    }
+                    folder.lock()?;
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+            // Who held it before may have removed a folder that came to nothing.
+            if is_there(&folder, root) {
+                return Ok(Self {
+                    _folder: Some(folder),
+                    made,
+                });
+            }
+        }
+        Err(io::Error::other("others make and remove it all the time"))
+    }
+}
+
+impl Drop for LakeLock {
+    /// Removes the folders that were made for nothing.
+    fn drop(&mut self) {
+        // Of a folder that is not empty this and those around it stay.
+        let _ = self.made.iter().try_for_each(fs::remove_dir);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn one_waits_for_the_other_and_nothing_is_left() {
+        let root = tempfile::tempdir().unwrap();
+        let lake = root.path().join("a/lake");
+        let first = LakeLock::wait(&lake, || panic!("nobody else is there")).unwrap();
+        let (waited, got) = (AtomicBool::new(false), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _second =
+                    LakeLock::wait(&lake, || waited.store(true, Ordering::SeqCst)).unwrap();
+                got.store(true, Ordering::SeqCst);
+            });
+            while !waited.load(Ordering::SeqCst) {
+                std::thread::yield_now();
+            }
+            assert!(!got.load(Ordering::SeqCst));
+            std::thread::sleep(Duration::from_millis(20));
+            assert!(!got.load(Ordering::SeqCst), "the lock is held");
+            drop(first);
+        });
+        assert!(got.into_inner() && !root.path().join("a").exists());
+    }
+}
