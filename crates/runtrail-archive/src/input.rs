@@ -206,11 +206,7 @@ pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Ope
     open_sniffed(head, Box::new(file), bytes_read)
 }
 
-fn open_extent(
-    mut file: File,
-    extent: Extent,
-    bytes_read: &Arc<AtomicU64>,
-) -> io::Result<Opened> {
+fn open_extent(mut file: File, extent: Extent, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
     file.seek(SeekFrom::Start(extent.from))?;
     let mut part = file.take(extent.bytes());
     let mut head = Vec::with_capacity(SNIFF);

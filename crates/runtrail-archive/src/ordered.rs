@@ -24,8 +24,8 @@ use runtrail_core::time::Timestamp;
 use store::Store;
 pub(crate) use stream::Stream;
 use stream::UnitStream;
-use survey::{Care, survey};
-use unit::{ReadUnit, TextFile, Unit, unit_reader};
+use survey::{Care, Survey, survey};
+use unit::{ReadUnit, Source, TextFile, Unit, unit_reader};
 
 use crate::archive::{OnReject, Split};
 use crate::error::ArchiveError;
@@ -91,7 +91,10 @@ struct Whole {
 }
 
 impl Ordering<'_> {
-    pub(crate) fn sorted(mut self, mut on_reject: OnReject<'_>) -> Result<Sorted<'_>, ArchiveError> {
+    pub(crate) fn sorted(
+        mut self,
+        mut on_reject: OnReject<'_>,
+    ) -> Result<Sorted<'_>, ArchiveError> {
         let hasher = IdHasher::default();
         let mut care = match (self.strict, self.careful) {
             (true, _) => Care::Strict,
@@ -111,19 +114,9 @@ impl Ordering<'_> {
             report: ReadReport::default(),
         };
         loop {
-            let found = survey(
-                &files,
-                &self.read,
-                &hasher,
-                care,
-                self.max_runs,
-                self.progress,
-            )?;
+            let found = self.survey(&files, &hasher, care)?;
             if let Some(source) = found.reject {
-                for bad in &source.bad {
-                    on_reject(&reject_of(&source.lines.file.name, &source.chunk, bad))?;
-                }
-                return Err(ArchiveError::Refused);
+                return refuse(&source, &mut on_reject);
             }
             if !found.irregular.is_empty() {
                 files.retain(|(number, _)| !found.irregular.contains(number));
@@ -167,6 +160,16 @@ impl Ordering<'_> {
             }
             return self.by_start(units, RunStarts { table, hasher }, held);
         }
+    }
+
+    fn survey(
+        &self,
+        files: &[(usize, Arc<TextFile>)],
+        hasher: &IdHasher,
+        care: Care,
+    ) -> Result<Survey, ArchiveError> {
+        let (read, limit) = (&self.read, self.max_runs);
+        survey(files, read, hasher, care, limit, self.progress)
     }
 
     /// Returns the inputs that look as if they could be read by pieces.
@@ -322,6 +325,14 @@ impl Ordering<'_> {
         report.add(reader.finish());
         Ok(sorter.finish()?.with_report(report))
     }
+}
+
+/// Tells of what cannot be read, where nothing of the kind is wanted.
+fn refuse<T>(source: &Source, on_reject: &mut OnReject<'_>) -> Result<T, ArchiveError> {
+    for bad in &source.bad {
+        on_reject(&reject_of(&source.lines.file.name, &source.chunk, bad))?;
+    }
+    Err(ArchiveError::Refused)
 }
 
 /// When each run of an archive starts.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod export;
+mod journal;
 mod proof;
 mod triggers;
 mod views;
@@ -13,6 +14,7 @@ use runtrail_archive::ReadOptions;
 use runtrail_core::wire::WireOptions;
 
 pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine, OpenRunsArg};
+pub(crate) use journal::JournalArgs;
 pub(crate) use proof::{At, ReplayArgs, VerifyArgs};
 pub(crate) use triggers::{
     ChainArgs, EventsArgs, PageArgs as TriggerPageArgs, Question, RetentionArgs, ShowRecordArgs,
@@ -79,6 +81,8 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Say whether a lake holds exactly what its sources hold
     Verify(VerifyArgs),
+    /// List the exports of a lake, and say what one planned, did and came to
+    Journal(JournalArgs),
     /// Show what started what: events, trigger runs and their links in a store
     Triggers(Box<TriggersArgs>),
     /// Say what is wrong with a program's configuration; opens and writes nothing

@@ -5,6 +5,7 @@ pub(crate) mod cat;
 pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod export;
+pub(crate) mod journal;
 pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod tree;

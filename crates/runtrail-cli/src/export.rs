@@ -2,6 +2,7 @@
 
 mod besides;
 mod destination;
+mod journal;
 mod plan;
 mod rejects;
 mod relay;
@@ -13,17 +14,18 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use runtrail_archive::{Archive, ArchiveError, Input, SortOptions, Sorted};
+use runtrail_archive::{Archive, ArchiveError, Input, ReadReport, SortCounts, SortOptions, Sorted};
 use runtrail_core::printable::Printable;
 use runtrail_parquet::{LakeLock, LakeReader, OpenRuns};
 
 use besides::Besides;
 pub(crate) use destination::Destination;
+use journal::ExportJournal;
 use plan::Plan;
 use rejects::Rejects;
 pub(crate) use relay::relay;
 pub(crate) use summary::Summary;
-use target::OpenTarget;
+use target::{OpenTarget, Written};
 
 use crate::args::{ExportArgs, OnBadLine};
 use crate::code::Code;
@@ -80,6 +82,24 @@ impl<E: Into<Failure>> From<E> for Stop {
     }
 }
 
+impl Stop {
+    /// What the journal is told.
+    fn failure(&self) -> Failure {
+        match self {
+            Self::Changed => stopped(ArchiveError::Changed),
+            Self::Failed(failure) => failure.clone(),
+        }
+    }
+}
+
+/// What is known of a destination before anything is written.
+struct Known {
+    lock: Option<LakeLock>,
+    lake: Option<LakeReader>,
+    plan: Plan,
+    besides: Besides,
+}
+
 /// An export, checked.
 struct Job<'a> {
     args: &'a ExportArgs,
@@ -103,17 +123,54 @@ impl Job<'_> {
         self.destination
             .check_apart(&args.sources, archive.inputs())?;
         let mut summary = Summary::new(args, archive.sources());
-        let (_lock, plan, mut besides) = self.plan(archive.inputs(), out)?;
+        let Known {
+            lock: _lock,
+            lake,
+            plan,
+            mut besides,
+        } = self.look(archive.inputs(), out)?;
         summary.planned(&plan);
         if plan.sources.is_empty() && !besides.has_runs_to_close() {
+            journal::settle(self.destination.path(), lake.as_ref(), &plan, args)?;
             return Ok(summary);
         }
+        let mut journal = match &self.destination {
+            Destination::Lake(root) => ExportJournal::begin(root, lake.as_ref(), &plan, args)?,
+            _ => ExportJournal::default(),
+        };
         let archive = archive.narrowed(plan.inputs());
+        let done = self.write(archive, &rejects, &plan, &mut besides, &mut journal, out);
+        let (report, counts, written) = match done {
+            Ok(done) => done,
+            Err(stop) => {
+                journal.fail(&stop.failure());
+                return Err(stop);
+            }
+        };
+        summary.read(&report);
+        summary.sorted(counts);
+        summary.written(written);
+        summary.besides(&besides);
+        journal.end(self.destination.path(), &summary, &report)?;
+        problems::show_failed(&report, out);
+        Ok(summary)
+    }
+
+    /// Reads what is planned, and writes it.
+    fn write(
+        &self,
+        archive: Archive<'_>,
+        rejects: &Rejects,
+        plan: &Plan,
+        besides: &mut Besides,
+        journal: &mut ExportJournal,
+        out: &mut Out,
+    ) -> Result<(ReadReport, SortCounts, Written), Stop> {
+        let args = self.args;
         let watched = Watched::new(archive.inputs(), archive.progress());
         interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
             Failure::new(Code::Io, "cannot listen for interruptions").because(&error)
         })?;
-
         let mut target = OpenTarget::open(&self.destination, args, self.plan, self.threads)?;
         rejects.keep_in(target.staged_quarantine());
         let sort = self.sort_options(&target);
@@ -126,6 +183,7 @@ impl Job<'_> {
                     .unwrap_or_else(|| stopped(error)),
             ),
         };
+        journal.start("read and encode")?;
         let mut events = archive
             .sorted_besides(args.read.options(self.plan.readers), sort, |seen| {
                 besides.inputs(seen)
@@ -146,28 +204,27 @@ impl Job<'_> {
         })?;
         let (report, counts) = (events.report().clone(), events.counts());
         drop(events);
+        journal.done(counts.events)?;
+        journal.start("publish")?;
         watched.finishing.store(true, Ordering::Relaxed);
         let quarantine = rejects.finish()?;
         target.set_sources(plan.logged(&report, &args.read));
         let written = target.close(quarantine, &report.rejects, Instant::now() + PATIENCE)?;
-        summary.read(&report);
-        summary.sorted(counts);
-        summary.written(written);
-        summary.besides(&besides);
+        journal.done(written.events)?;
         drop(display);
-        problems::show_failed(&report, out);
-        Ok(summary)
+        Ok((report, counts, written))
     }
 
     /// Compares the sources with what the destination holds of them. Of a lake that takes its lock: what it
     /// holds must not change until the export has ended.
-    fn plan(
-        &self,
-        inputs: &[Input],
-        out: &mut Out,
-    ) -> Result<(Option<LakeLock>, Plan, Besides), Failure> {
+    fn look(&self, inputs: &[Input], out: &mut Out) -> Result<Known, Failure> {
         let Destination::Lake(root) = &self.destination else {
-            return Ok((None, Plan::everything(inputs), Besides::default()));
+            return Ok(Known {
+                lock: None,
+                lake: None,
+                plan: Plan::everything(inputs),
+                besides: Besides::default(),
+            });
         };
         let waits = || {
             let shown = root.display().to_string();
@@ -176,17 +233,31 @@ impl Job<'_> {
                 Printable(&shown)
             ));
         };
-        let lock = LakeLock::wait(root, waits).map_err(|error| Failure::path("write", root, &error))?;
+        let lock =
+            LakeLock::wait(root, waits).map_err(|error| Failure::path("write", root, &error))?;
+        lock.tidy().map_err(|error| Failure::of(Code::Io, &error))?;
         let lake = LakeReader::open(root).map_err(|error| Failure::of(Code::Io, &error))?;
-        if let Some((path, why)) = lake.iter().flat_map(|lake| &lake.listing().bad_records).next() {
-            let what = format!("{}: the lake's log cannot be read: {why}", root.join(path).display());
+        if let Some((path, why)) = lake
+            .iter()
+            .flat_map(|lake| &lake.listing().bad_records)
+            .next()
+        {
+            let what = format!(
+                "{}: the lake's log cannot be read: {why}",
+                root.join(path).display()
+            );
             return Err(Failure::new(Code::Io, what)
                 .help("put the record back as it was, or export to another folder"));
         }
         let plan = Plan::of(inputs, lake.as_ref(), self.args, self.threads)?;
         let open_runs = self.args.open_runs.map(OpenRuns::from);
         let besides = Besides::new(lake.as_ref(), &plan, open_runs)?;
-        Ok((Some(lock), plan, besides))
+        Ok(Known {
+            lock: Some(lock),
+            lake,
+            plan,
+            besides,
+        })
     }
 
     fn sort_options(&self, target: &OpenTarget) -> SortOptions {

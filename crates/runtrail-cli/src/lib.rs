@@ -1,7 +1,7 @@
 //! The `runtrail` program: looks at archives of workflow runs and exports them.
 //!
 //! ```text
-//! runtrail demo | export | runs | tree | cat | replay | verify | triggers | check | completions | man
+//! runtrail demo | export | runs | tree | cat | replay | verify | journal | triggers | check | completions | man
 //! ```
 //!
 //! The program adds nothing to what the other crates do: it reads with `runtrail-archive`, exports
@@ -84,6 +84,7 @@ fn dispatch(command: &Command, out: &mut Out) -> Outcome {
         Command::Cat(args) => commands::cat::run(args, out),
         Command::Replay(args) => commands::replay::run(args, out),
         Command::Verify(args) => commands::verify::run(args, out),
+        Command::Journal(args) => commands::journal::run(args, out),
         Command::Triggers(args) => commands::triggers::run(args, out),
         Command::Check(args) => commands::check::run(args, out),
         Command::Completions { shell } => commands::about::completions(*shell, out),

@@ -9,6 +9,7 @@ mod it {
     mod destinations;
     mod export;
     mod interrupt;
+    mod journal;
     mod lake;
     mod replay;
     mod runs;

@@ -47,7 +47,7 @@ pub(crate) struct CommitRecord<'a> {
     pub(crate) replaces: &'a BTreeSet<String>,
     /// Not stated by an export that does not look at what the lake holds.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) carried: Option<Option<&'a str>>,
+    pub(crate) carried: Option<&'a [String]>,
     pub(crate) events: u64,
     pub(crate) runs: u64,
     pub(crate) rejects: &'a BTreeMap<String, u64>,

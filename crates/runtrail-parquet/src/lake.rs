@@ -23,6 +23,7 @@ use carry::Carried;
 pub use changes::{Changes, OpenRuns, Whole};
 use give_way::is_listed;
 use parts::Parts;
+pub(crate) use tidy::undo;
 
 use crate::commit::{CommitRecord, LakeLayout};
 use crate::encode::EncodePool;
@@ -325,14 +326,14 @@ impl Lake {
             parts: &files,
             removes: &removed,
             replaces: &self.changes.sources,
-            carried: self.changes.lake.is_some().then_some(carried.as_deref()),
+            carried: self.changes.lake.is_some().then_some(carried.as_slice()),
             events: self.events,
             runs: self.totals.runs,
             rejects: &rejects,
             quarantine: quarantine.as_deref(),
         };
         let record = record.append(&self.store, self.work.path())?;
-        self.remove(&removed, carried.as_deref())?;
+        self.remove(&removed, &carried)?;
         let report = LakeReport {
             files,
             events: self.events,

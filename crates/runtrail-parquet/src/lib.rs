@@ -88,8 +88,8 @@ pub use lake::{
 };
 pub use lock::LakeLock;
 pub use read::{
-    BadRow, EventPart, EventRow, EventsRead, Held, LakeReader, ListedPart, Listing, LogRecord, PartCheck,
-    RunFilter, Stopped,
+    BadRow, EventPart, EventRow, EventsRead, Held, LakeReader, ListedPart, Listing, LogRecord,
+    PartCheck, RunFilter, Stopped,
 };
 pub use schema::{SCHEMA_VERSION, arrow_schema};
 pub use settings::{LakeSettings, MIN_MEMORY, Partition, Publish, Table, Tables, UnknownSetting};

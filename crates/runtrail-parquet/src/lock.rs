@@ -4,8 +4,10 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::error::LakeError;
+use crate::lake::undo;
 use crate::store::create_dirs;
-use crate::work::{is_there, missing};
+use crate::work::{WorkDir, is_there, missing};
 
 /// How often the folder is looked for again where others take it away.
 const ATTEMPTS: usize = 100;
@@ -18,6 +20,7 @@ const ATTEMPTS: usize = 100;
 #[derive(Debug)]
 pub struct LakeLock {
     _folder: Option<File>,
+    root: PathBuf,
     /// The folders that were made for it, innermost first.
     made: Vec<PathBuf>,
 }
@@ -26,13 +29,14 @@ impl LakeLock {
     /// Waits until no other export holds the lock of the lake in this folder, which is made where it is not
     /// there. `waits` is called once if another one does.
     pub fn wait(root: &Path, waits: impl FnOnce()) -> io::Result<Self> {
-        let made = missing(root);
         let mut waits = Some(waits);
         for _ in 0..ATTEMPTS {
+            let made = missing(root);
             create_dirs(root)?;
             if !cfg!(unix) {
                 return Ok(Self {
                     _folder: None,
+                    root: root.to_owned(),
                     made,
                 });
             }
@@ -54,11 +58,25 @@ impl LakeLock {
             if is_there(&folder, root) {
                 return Ok(Self {
                     _folder: Some(folder),
+                    root: root.to_owned(),
                     made,
                 });
             }
         }
         Err(io::Error::other("others make and remove it all the time"))
+    }
+}
+
+impl LakeLock {
+    /// Removes what killed exports left in the lake: files that they announced and did not record, parts
+    /// that gave way to others, and what they staged.
+    pub fn tidy(&self) -> Result<(), LakeError> {
+        let staging = self.root.join("_runtrail/tmp");
+        if !staging.is_dir() {
+            return Ok(());
+        }
+        let undo = |announced| undo(&self.root, &announced);
+        WorkDir::create(&staging, Vec::new(), &undo).map(drop)
     }
 }
 

@@ -89,7 +89,7 @@ mod tests {
             "ops",
             "ops/date=2026-11-20",
             "ops/date=2026-11-20/hour=08",
-            "ops/date=-0001-01-01",
+            "ops/date=-001-01-01",
         ] {
             let key = PartitionKey::of_part(Table::Ops, &format!("{folder}/part.parquet"));
             assert_eq!(key.unwrap().path(), folder);

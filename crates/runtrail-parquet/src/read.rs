@@ -125,10 +125,11 @@ impl LakeReader {
     /// Returns the runs that earlier exports carry, to be continued; see
     /// [`OpenRuns::Carry`](crate::OpenRuns::Carry).
     pub fn carried(&self) -> Result<Vec<CarriedRun>, LakeReadError> {
-        match self.listing.carried().1 {
-            Some(path) => carried::read(&self.root.join(path), path),
-            None => Ok(Vec::new()),
+        let mut runs = Vec::new();
+        for path in self.listing.carried().1 {
+            runs.extend(carried::read(&self.root.join(path), path)?);
         }
+        Ok(runs)
     }
 
     /// Returns the runs that the lake holds rows of and that are wanted, by their ids: as `runs` has them, or

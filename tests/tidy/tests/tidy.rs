@@ -17,6 +17,7 @@ use walkdir::WalkDir;
 const OURS: &[(&str, &[&str])] = &[
     ("runtrail-core", &[]),
     ("runtrail-archive", &["runtrail-core", "runtrail-otlp-wire"]),
+    ("runtrail-journal", &["runtrail-core"]),
     ("runtrail-json", &["runtrail-core"]),
     ("runtrail-media", &["runtrail-core"]),
     ("runtrail-otlp", &["runtrail-core", "runtrail-otlp-wire"]),
@@ -27,6 +28,7 @@ const OURS: &[(&str, &[&str])] = &[
         "runtrail",
         &[
             "runtrail-core",
+            "runtrail-journal",
             "runtrail-json",
             "runtrail-media",
             "runtrail-otlp",
@@ -42,6 +44,7 @@ const OURS: &[(&str, &[&str])] = &[
             "runtrail",
             "runtrail-core",
             "runtrail-archive",
+            "runtrail-journal",
             "runtrail-json",
             "runtrail-otlp",
             "runtrail-parquet",

@@ -18,8 +18,8 @@ const EXAMPLES: &str = "  runtrail export nightly/*.jsonl.zst --to lake
   runtrail export dead.jsonl --to http://localhost:4318 --exporter otlp      send those again
   runtrail export events.jsonl --to spans.jsonl --exporter otlp-json
 
-The same command again does nothing, makes an export whole that was stopped, or adds what was appended
-to the sources of a lake since: nothing is doubled. A run that goes on is one row, not two.";
+The same command again does nothing, makes an export whole that was stopped, or adds what was
+appended to the sources of a lake since: nothing is doubled, and a run that goes on is one row.";
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]

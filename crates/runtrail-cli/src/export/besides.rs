@@ -149,7 +149,8 @@ impl EventStore for RunsOfLake {
         let mut wanted = |run: &str| self.runs.as_ref().is_none_or(|runs| runs.contains(run));
         let filter = RunFilter::Matching(&mut wanted);
         let mut take = |events: Vec<_>, bytes| {
-            self.events.fetch_add(events.len() as u64, Ordering::Relaxed);
+            self.events
+                .fetch_add(events.len() as u64, Ordering::Relaxed);
             sink.events(events, bytes)
         };
         let read = self
@@ -163,7 +164,10 @@ impl EventStore for RunsOfLake {
         if let Some(row) = read.bad_rows.pop() {
             let what = format!("row {}: {}", row.row, row.what);
             let path = row.path;
-            return Err(unreadable(&self.lake, LakeReadError::Damaged { path, what }));
+            return Err(unreadable(
+                &self.lake,
+                LakeReadError::Damaged { path, what },
+            ));
         }
         match read.failed.pop() {
             Some(error) => Err(unreadable(&self.lake, error)),

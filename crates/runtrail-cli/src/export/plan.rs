@@ -8,7 +8,7 @@ use runtrail_archive::{Extent, Fingerprint, Input, LinesEnd, ReadReport};
 use runtrail_core::printable::Printable;
 use runtrail_parquet::{Held, LakeLayout, LakeReader, Listing, ResumeAt, SourceInfo};
 
-use crate::args::{ExportArgs, OpenRunsArg, ReadArgs};
+use crate::args::{ExportArgs, OnBadLine, OpenRunsArg, ReadArgs};
 use crate::failure::Failure;
 
 /// What an export reads, and why not the rest.
@@ -75,11 +75,17 @@ impl Plan {
         let empty = Listing::default();
         let listing = lake.map_or(&empty, LakeReader::listing);
         check_layout(listing, args)?;
+        // Bad lines are nothing that the lake holds.
+        let rejects = listing
+            .records
+            .iter()
+            .any(|record| !record.rejects.is_empty());
+        let reads_all = args.on_bad_line == OnBadLine::Fail && rejects;
         let mut plan = Self::default();
         let mut changed = BTreeSet::new();
         for input in inputs {
             let (name, mut known) = (input.name(), known(input, threads));
-            let found = known.map_or(Found::New, |known| {
+            let found = known.filter(|_| !reads_all).map_or(Found::New, |known| {
                 look_up(input, known, listing, &args.read, threads)
             });
             let from = match found {
@@ -106,7 +112,10 @@ impl Plan {
                 Found::New => None,
             };
             plan.sources.push(Planned {
-                input: narrowed(input, from.or(known.map(|known| Extent::first(known.bytes)))),
+                input: narrowed(
+                    input,
+                    from.or(known.map(|known| Extent::first(known.bytes))),
+                ),
                 is_rest: from.is_some(),
                 known,
             });
@@ -161,8 +170,8 @@ impl Plan {
             ));
         }
         let held = listing.held_of(changed);
-        let named: BTreeSet<String> = inputs.iter().map(Input::name).collect();
-        let absent = held.sources.difference(&named).collect::<BTreeSet<_>>();
+        let given: BTreeSet<String> = inputs.iter().map(Input::name).collect();
+        let absent = held.sources.difference(&given).collect::<BTreeSet<_>>();
         if !absent.is_empty() {
             let names = list(&mut absent.into_iter());
             return Err(Failure::usage(format!(
@@ -311,9 +320,8 @@ fn look_up(
     };
     let sources = listing.sources();
     let hash = known.hash.to_string();
-    let same = |source: &SourceInfo| {
-        source.bytes == known.bytes && source.hash.as_ref() == Some(&hash)
-    };
+    let same =
+        |source: &SourceInfo| source.bytes == known.bytes && source.hash.as_ref() == Some(&hash);
     let Some(before) = sources.get(input.name().as_str()) else {
         let copy = sources.values().find(|source| same(source));
         let as_now = copy.is_some_and(|copy| copy.options == options(read));
@@ -322,9 +330,8 @@ fn look_up(
     if before.hash.is_none() {
         return Found::New;
     }
-    let is_now = |bytes: u64, hash: &str| {
-        bytes <= known.bytes && is_prefix(path, bytes, hash, threads)
-    };
+    let is_now =
+        |bytes: u64, hash: &str| bytes <= known.bytes && is_prefix(path, bytes, hash, threads);
     let as_before = before.options == options(read);
     match &before.resume {
         _ if same(before) && as_before => Found::Unchanged,

@@ -5,11 +5,13 @@ mod text;
 use std::collections::BTreeMap;
 
 use runtrail_archive::{ReadReport, SortCounts, Sources};
+use runtrail_journal::Severity;
 use runtrail_parquet::Tables;
 use serde::Serialize;
 
 use super::besides::Besides;
 use super::destination::shown_destination;
+use super::journal::Issue;
 use super::plan::Plan;
 use super::target::{FileWritten, SpanCounts, Written};
 use crate::args::{ExportArgs, Format};
@@ -52,8 +54,10 @@ pub(crate) struct Summary {
     unchanged: Vec<String>,
     /// Sources of which what was appended was read.
     continued: Vec<String>,
-    /// Runs that the lake held something of and that were written anew, whole; all where null.
-    runs_rewritten: Option<u64>,
+    /// Runs that the lake held something of and that were written anew, whole.
+    runs_rewritten: u64,
+    #[serde(skip)]
+    everything_rewritten: bool,
     events_rewritten: u64,
     runs_carried: u64,
     #[serde(skip)]
@@ -78,7 +82,6 @@ impl Summary {
         Self {
             exporter: args.exporter.as_str(),
             to: shown_destination(args),
-            runs_rewritten: Some(0),
             skipped: sources
                 .skipped_lakes
                 .iter()
@@ -97,7 +100,8 @@ impl Summary {
 
     /// Takes out what was there before and was written anew.
     pub(crate) fn besides(&mut self, besides: &Besides) {
-        self.runs_rewritten = besides.runs();
+        self.runs_rewritten = besides.runs().unwrap_or(self.runs);
+        self.everything_rewritten = besides.runs().is_none();
         self.events_rewritten = besides.events();
         self.events_written = self.events_written.saturating_sub(besides.events());
     }
@@ -173,6 +177,66 @@ impl Summary {
         } else {
             Code::Done
         })
+    }
+
+    /// Returns the files that were written.
+    pub(super) fn files(&self) -> &[FileWritten] {
+        &self.files
+    }
+
+    /// Returns what was read, and what is accounted for.
+    pub(super) fn balance_of(&self) -> (u64, u64) {
+        (self.records_read, self.accounted_for())
+    }
+
+    /// Whether something was left out that was not meant to be.
+    pub(super) fn is_partial(&self) -> bool {
+        self.quarantined > 0 || !self.failed_files.is_empty()
+    }
+
+    /// Returns what is odd about the data.
+    pub(super) fn issues(&self, report: &ReadReport) -> Vec<Issue> {
+        let failed = report.failed.iter();
+        let failed = failed.map(|(file, why)| (Severity::Error, 1, format!("{file}: {why}")));
+        let misfits = self.misfits.iter().map(|(column, count)| {
+            let what = format!("values that do not fit the column {column}");
+            (Severity::Info, *count, what)
+        });
+        let rejects = self
+            .quarantined_by_reason
+            .iter()
+            .map(|(reason, count)| (Severity::Warning, *count, format!("quarantined: {reason}")));
+        let counted = [
+            (
+                Severity::Warning,
+                self.conflicts,
+                "ids used again for other content",
+            ),
+            (Severity::Info, self.duplicates, "exact repeats left out"),
+            (
+                Severity::Info,
+                self.substitutions,
+                "values that JSON does not allow, replaced",
+            ),
+            (
+                Severity::Info,
+                self.unknown_kinds,
+                "events of kinds that are not known",
+            ),
+            (Severity::Info, self.anomalies, "oddities of the runs"),
+            (
+                Severity::Warning,
+                self.runs_not_carried,
+                "open runs closed: too many to carry",
+            ),
+        ];
+        let counted = counted.into_iter().filter(|(_, count, _)| *count > 0);
+        let counted = counted.map(|(severity, count, what)| (severity, count, what.to_owned()));
+        failed
+            .chain(rejects)
+            .chain(misfits)
+            .chain(counted)
+            .collect()
     }
 
     fn accounted_for(&self) -> u64 {

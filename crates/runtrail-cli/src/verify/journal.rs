@@ -1,18 +1,14 @@
 //! What the log and the journals say of the exports that made a lake.
 
-use std::fs;
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-
 use runtrail_archive::resolve_with;
+use runtrail_journal::{Journal, JournalError, JournalFile, State, list};
 use runtrail_replay::verify::{Finding, Findings, Outcome};
-use serde_json::Value;
 
 use super::Job;
 use crate::load::open_lake;
 
-/// Bytes of a journal that are looked at.
-const MAX_JOURNAL: u64 = 64 << 20;
+/// Where a lake keeps its journals.
+const FOLDER: &str = "_runtrail/journal";
 
 /// Says whether the exports ended.
 pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
@@ -21,12 +17,26 @@ pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
         let what = "the log has no record: no export of this lake is known to have ended";
         findings.add(Finding::new(Outcome::Interrupted, what).part("_runtrail/log"));
     }
-    let Some(last) = journals(job.lake.root()).pop() else {
+    let last = match journals(job) {
+        Ok(mut journals) => journals.pop(),
+        Err(error) => {
+            findings.add(Finding::new(Outcome::Unreadable, error.to_string()).part(FOLDER));
+            return;
+        }
+    };
+    let Some(last) = last else {
         return;
     };
-    if !read(&job.lake.root().join(&last)).ended {
-        let what = "the last journal does not say how its export ended";
-        findings.add(Finding::new(Outcome::Interrupted, what).part(last));
+    let part = format!("{FOLDER}/{}.jsonl", last.name());
+    match Journal::read(last.path()).map(|journal| journal.state()) {
+        Ok(State::Completed) => {}
+        Ok(_) => {
+            let what = "the last journal does not say that its export came to its end";
+            findings.add(Finding::new(Outcome::Interrupted, what).part(part));
+        }
+        Err(error) => {
+            findings.add(Finding::new(Outcome::Unreadable, error.to_string()).part(part));
+        }
     }
 }
 
@@ -63,11 +73,12 @@ pub(super) fn excuse(job: &Job<'_>, findings: &mut Findings) {
         }
         return;
     }
-    let journals = journals(job.lake.root());
-    let left_out: u64 = journals
+    let journals = journals(job).unwrap_or_default();
+    let left_out = journals
         .iter()
-        .map(|path| read(&job.lake.root().join(path)).left_out)
-        .sum();
+        .filter_map(|file| Journal::read(file.path()).ok());
+    let left_out = left_out.map(|journal| journal.dropped());
+    let left_out = left_out.fold(0, u64::saturating_add);
     if missing > 0 && missing <= left_out && job.lake.listing().missing.is_empty() {
         for outcome in lost {
             findings.relabel(outcome, Outcome::SampledOut);
@@ -75,50 +86,7 @@ pub(super) fn excuse(job: &Job<'_>, findings: &mut Findings) {
     }
 }
 
-/// The journals of a lake, in the order of their names, which is that of their exports.
-fn journals(root: &Path) -> Vec<String> {
-    let entries = fs::read_dir(root.join("_runtrail/journal"));
-    let names = entries.into_iter().flatten().flatten();
-    let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let mut names: Vec<String> = names
-        .filter(|name| {
-            Path::new(name)
-                .extension()
-                .is_some_and(|ending| ending == "jsonl")
-        })
-        .map(|name| format!("_runtrail/journal/{name}"))
-        .collect();
-    names.sort_unstable();
-    names
-}
-
-#[derive(Default)]
-struct Journal {
-    ended: bool,
-    /// Events that were left out on purpose.
-    left_out: u64,
-}
-
-/// Reads what there is of a journal. Entries of other kinds are passed over, and so are damaged lines.
-fn read(path: &Path) -> Journal {
-    let mut journal = Journal::default();
-    let Ok(file) = fs::File::open(path) else {
-        return journal;
-    };
-    for line in BufReader::new(file.take(MAX_JOURNAL))
-        .lines()
-        .map_while(Result::ok)
-    {
-        let Ok(entry) = serde_json::from_str::<Value>(&line) else {
-            continue;
-        };
-        match entry["entry"].as_str() {
-            Some("run_completed") => {
-                journal.ended = matches!(entry["status"].as_str(), Some("ok" | "partial"));
-            }
-            Some("dropped") => journal.left_out += entry["count"].as_u64().unwrap_or(0),
-            _ => {}
-        }
-    }
-    journal
+/// The journals of the lake, in the order of its exports.
+fn journals(job: &Job<'_>) -> Result<Vec<JournalFile>, JournalError> {
+    list(job.lake.root().join(FOLDER))
 }

@@ -2,7 +2,8 @@
 
 use super::support::Session;
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
+    "journal",
     "replay",
     "verify",
     "triggers",

@@ -280,20 +280,29 @@ fn what_could_not_be_compared_is_neither_yes_nor_no() {
     fs::write(&log, &record).unwrap();
 }
 
+const ENDED: &str = r#""run_completed","status":"ok","duration_us":1"#;
+
+/// The lines of a journal of entries.
+fn journal_of(entries: &[&str]) -> String {
+    let line = |(seq, entry)| {
+        format!(
+            "{{\"seq\":{seq},\"time\":\"2026-11-21T03:00:00Z\",\"mono_us\":{seq},\"entry\":{entry}}}\n"
+        )
+    };
+    entries.iter().enumerate().map(line).collect()
+}
+
 #[test]
 fn journals_and_the_log_say_what_is_expected_to_lack() {
     let session = session();
     // A journal that does not end; one that does.
     session.write(
-        "lake/_runtrail/journal/0.jsonl",
-        "{\"entry\":\"plan_resolved\"}\n{\"entry\":\"run_comp",
+        "lake/_runtrail/journal/9.jsonl",
+        journal_of(&[r#""warning","message":"slow""#]) + "{\"seq\":1,\"ti",
     );
     assert!(has(&verify(&session, &[]).0, "interrupted", |f| f["part"]
-        == "_runtrail/journal/0.jsonl"));
-    session.write(
-        "lake/_runtrail/journal/0.jsonl",
-        "{\"entry\":\"run_completed\",\"status\":\"ok\"}\n",
-    );
+        == "_runtrail/journal/9.jsonl"));
+    session.write("lake/_runtrail/journal/9.jsonl", journal_of(&[ENDED]));
     assert_eq!(verify(&session, &[]).1.code, 0);
 
     // What has grown since, and what a program left out.
@@ -302,8 +311,8 @@ fn journals_and_the_log_say_what_is_expected_to_lack() {
     let (report, ended) = verify(&session, &[]);
     assert_eq!(ended.code, 4, "{report}");
     assert!(has(&report, "pending", |f| f["run"] == "run-99"));
-    let journal = "{\"entry\":\"dropped\",\"cause\":\"sampling\",\"count\":2}\n{\"entry\":\"run_completed\",\"status\":\"ok\"}\n";
-    session.write("lake/_runtrail/journal/0.jsonl", journal);
+    let journal = journal_of(&[r#""dropped","cause":"sampled_out","count":2"#, ENDED]);
+    session.write("lake/_runtrail/journal/9.jsonl", journal);
     fs::copy(session.path("events.jsonl"), session.path("all.jsonl")).unwrap();
     let report = session.json(&["verify", "all.jsonl", "--lake", "lake", "--format", "json"]);
     assert!(

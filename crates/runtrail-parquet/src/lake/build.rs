@@ -96,11 +96,9 @@ impl LakeBuilder {
             // What is staged here is of any store, so nothing is known of what became of it there.
             Destination::Object(store, prefix) => (
                 Store::object(store, &prefix)?,
-                WorkDir::create(
-                    &std::env::temp_dir().join("runtrail"),
-                    Vec::new(),
-                    &|_| Ok(()),
-                )?,
+                WorkDir::create(&std::env::temp_dir().join("runtrail"), Vec::new(), &|_| {
+                    Ok(())
+                })?,
             ),
         };
         let (store, work) = (Arc::new(store), Arc::new(work));

@@ -62,7 +62,8 @@ impl Lake {
 
     fn restore(&mut self, run: &CarriedRun) -> Result<(), LakeError> {
         let restored = self.fold.restore_run(&run.state);
-        let damaged = |error| LakeReadError::damaged(CARRIED, format!("{}: {error}", run.request_id));
+        let damaged =
+            |error| LakeReadError::damaged(CARRIED, format!("{}: {error}", run.request_id));
         restored.map(|_| ()).map_err(|error| damaged(error).into())
     }
 
@@ -102,10 +103,10 @@ impl Lake {
         Ok(())
     }
 
-    /// Writes the runs that are carried on to a file, and returns its path.
-    pub(super) fn publish_carried(&mut self) -> Result<Option<String>, LakeError> {
+    /// Writes the runs that are carried on to a file, and returns its path; none where there are none.
+    pub(super) fn publish_carried(&mut self) -> Result<Vec<String>, LakeError> {
         if self.carried.next.is_empty() {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let staged = self.work.path().join("carried.staged");
         let mut hasher = blake3::Hasher::new();
@@ -124,6 +125,6 @@ impl Lake {
         let path = format!("{CARRIED}/{}.jsonl", &hasher.finalize().to_hex()[..32]);
         self.work.announce(std::iter::once(path.as_str()))?;
         self.store.publish(&staged, &path)?;
-        Ok(Some(path))
+        Ok(vec![path])
     }
 }

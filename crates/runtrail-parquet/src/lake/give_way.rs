@@ -59,11 +59,12 @@ impl Lake {
 
     /// Removes the parts that gave way and what was known of runs that are carried no more, once a record
     /// says so.
-    pub(super) fn remove(&self, gone: &[String], carried: Option<&str>) -> Result<(), LakeError> {
+    pub(super) fn remove(&self, gone: &[String], carried: &[String]) -> Result<(), LakeError> {
         let lake = self.changes.lake.as_ref();
-        let before = lake.and_then(|lake| lake.listing().carried().1);
-        let before = before.filter(|before| Some(*before) != carried);
-        for path in gone.iter().map(String::as_str).chain(before) {
+        let before = lake.map(|lake| lake.listing().carried().1);
+        let before = before.unwrap_or_default().iter();
+        let before = before.filter(|before| !carried.contains(before));
+        for path in gone.iter().chain(before) {
             self.store.remove(path)?;
             if let Store::Local(root) = &*self.store {
                 remove_empty(root, &root.join(path));

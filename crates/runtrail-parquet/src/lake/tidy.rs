@@ -10,7 +10,7 @@ use crate::store::sync_dir;
 
 /// Removes the files that were announced and that no record lists, parts that gave way to others, and
 /// files of runs that are no longer carried. Files that neither a record nor an announcement names stay.
-pub(super) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> {
+pub(crate) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> {
     let listing = Listing::read(root).map_err(io::Error::other)?;
     if let Some((path, why)) = listing.bad_records.first() {
         if announced.is_empty() {
@@ -21,7 +21,8 @@ pub(super) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> 
         return Err(io::Error::new(io::ErrorKind::InvalidData, what));
     }
     let (carried, current) = listing.carried();
-    let outdated = carried.into_iter().filter(|path| Some(*path) != current);
+    let outdated = carried.into_iter().filter(|path| !current.contains(path));
+    let outdated = outdated.map(String::as_str);
     let unlisted = |path: &&str| listing.parts.iter().all(|part| part.path != **path);
     let announced = announced.iter().map(String::as_str).filter(unlisted);
     for path in listing.gone().into_iter().chain(outdated).chain(announced) {
@@ -38,7 +39,10 @@ pub(super) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> 
 
 /// Removes the folders of partitions, and of tables, that nothing is left in.
 pub(super) fn remove_empty(root: &Path, file: &Path) {
-    let folders = file.ancestors().skip(1).take_while(|folder| *folder != root);
+    let folders = file
+        .ancestors()
+        .skip(1)
+        .take_while(|folder| *folder != root);
     // Of a folder that is not empty this and those around it stay.
     let _ = folders.map(fs::remove_dir).try_for_each(|removed| removed);
 }

@@ -29,7 +29,6 @@ pub struct ListedPart {
     pub bytes: Option<u64>,
 }
 
-
 /// A record of the log: one export. Fields that this version does not know are passed over.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LogRecord {
@@ -50,10 +49,10 @@ pub struct LogRecord {
     /// Sources of earlier records whose export gave way with these.
     #[serde(default)]
     replaces: Vec<String>,
-    /// The file of the runs that are carried after this export, if any; not stated by exports that do not
-    /// look at what the lake holds.
-    #[serde(default, deserialize_with = "stated")]
-    carried: Option<Option<String>>,
+    /// The files of the runs that are carried after this export; not stated by exports that do not look at
+    /// what the lake holds.
+    #[serde(default)]
+    carried: Option<Vec<String>>,
     /// The events that it wrote.
     #[serde(default)]
     pub events: u64,
@@ -163,11 +162,15 @@ impl Listing {
         gone.map(String::as_str).collect()
     }
 
-    /// Returns the files of carried runs that the log names, and of them the one that counts.
-    pub(crate) fn carried(&self) -> (BTreeSet<&str>, Option<&str>) {
-        let stated = self.records.iter().filter_map(LogRecord::carried);
-        let current = stated.clone().last().flatten();
-        (stated.flatten().collect(), current)
+    /// Returns the files of carried runs that the log names, and of them those that count.
+    pub(crate) fn carried(&self) -> (BTreeSet<&String>, &[String]) {
+        let stated = self
+            .records
+            .iter()
+            .filter_map(|record| record.carried.as_deref());
+        let is_one = |path: &&String| is_inside(path) && path.starts_with(CARRIED);
+        let current = stated.clone().next_back().unwrap_or_default();
+        (stated.flatten().filter(is_one).collect(), current)
     }
 
     /// Returns what was exported of each source, as the latest record that names it has it.
@@ -188,7 +191,10 @@ impl Listing {
     pub fn held_of(&self, sources: &BTreeSet<String>) -> Held {
         let (mut parts, mut all) = (BTreeSet::new(), sources.clone());
         let mut found = vec![false; self.records.len()];
-        let carries = |at: usize| self.records[at].carried().flatten().is_some();
+        let carries = |at: usize| {
+            let carried = self.records[at].carried.as_ref();
+            carried.is_some_and(|files| !files.is_empty())
+        };
         loop {
             let before = found.clone();
             for (at, record) in self.records.iter().enumerate() {
@@ -217,7 +223,10 @@ impl Listing {
         parts.retain(|path| listed.contains_key(path));
         let known = self.sources();
         all.retain(|name| known.contains_key(name.as_str()));
-        let last = self.records.iter().rposition(|record| record.carried.is_some());
+        let last = self
+            .records
+            .iter()
+            .rposition(|record| record.carried.is_some());
         Held {
             parts,
             sources: all,
@@ -261,12 +270,6 @@ impl Listing {
 }
 
 impl LogRecord {
-    /// Returns the file of carried runs that it states, or that it states none.
-    fn carried(&self) -> Option<Option<&str>> {
-        let is_one = |path: &&str| is_inside(path) && path.starts_with(CARRIED);
-        Some(self.carried.as_ref()?.as_deref().filter(is_one))
-    }
-
     /// Returns the parts that it lists.
     fn parts(&self) -> impl Iterator<Item = ListedPart> {
         self.parts.iter().filter_map(|part| {
@@ -280,13 +283,6 @@ impl LogRecord {
             })
         })
     }
-}
-
-/// Tells a field that is null from one that is not there.
-fn stated<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
 }
 
 fn read_record(path: &Path) -> Result<LogRecord, String> {

@@ -238,17 +238,15 @@ impl Summary {
             let files = counted(continued, "file");
             remarks.push(format!("{files} read from where the last export ended"));
         }
-        match self.runs_rewritten {
-            Some(0) => {}
-            Some(runs) => remarks.push(format!(
-                "{} went on, and are written anew with their {} that the lake held",
-                counted(runs, "run"),
+        if self.everything_rewritten {
+            let what = "more runs than can be told apart: all that the lake held is written anew";
+            remarks.push(what.to_owned());
+        } else if self.runs_rewritten > 0 {
+            remarks.push(format!(
+                "{} written anew, with {} that the lake held of them",
+                counted(self.runs_rewritten, "run"),
                 counted(self.events_rewritten, "event"),
-            )),
-            None => remarks.push(
-                "more runs than can be told apart: all that the lake held is written anew"
-                    .to_owned(),
-            ),
+            ));
         }
         if self.runs_carried > 0 {
             remarks.push(format!(
