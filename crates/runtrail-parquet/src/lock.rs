@@ -91,7 +91,6 @@ impl Drop for LakeLock {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -110,8 +109,8 @@ mod tests {
             while !waited.load(Ordering::SeqCst) {
                 std::thread::yield_now();
             }
-            assert!(!got.load(Ordering::SeqCst));
-            std::thread::sleep(Duration::from_millis(20));
+            let third = File::open(&lake).unwrap();
+            assert!(matches!(third.try_lock(), Err(TryLockError::WouldBlock)));
             assert!(!got.load(Ordering::SeqCst), "the lock is held");
             drop(first);
         });

@@ -47,7 +47,7 @@ impl Whole {
 /// Whoever changes something holds the [`LakeLock`](crate::LakeLock).
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
-    /// The lake as it was looked at.
+    /// The lake as it was looked at; `None` where there was none.
     pub lake: Option<LakeReader>,
     /// Which runs come whole.
     pub whole: Whole,
