@@ -6,6 +6,7 @@ mod journal;
 mod plan;
 mod rejects;
 mod relay;
+mod resume;
 mod summary;
 mod target;
 mod totals;
@@ -24,6 +25,7 @@ use journal::ExportJournal;
 use plan::Plan;
 use rejects::Rejects;
 pub(crate) use relay::relay;
+use resume::Chunks;
 pub(crate) use summary::Summary;
 use target::{OpenTarget, Written};
 
@@ -100,6 +102,15 @@ struct Known {
     besides: Besides,
 }
 
+/// What an export is made with.
+struct Parts<'p> {
+    rejects: &'p Rejects,
+    plan: &'p Plan,
+    besides: &'p mut Besides,
+    journal: &'p mut ExportJournal,
+    chunks: &'p mut Chunks,
+}
+
 /// An export, checked.
 struct Job<'a> {
     args: &'a ExportArgs,
@@ -134,12 +145,16 @@ impl Job<'_> {
             journal::settle(self.destination.path(), lake.as_ref(), &plan, args)?;
             return Ok(summary);
         }
-        let mut journal = match &self.destination {
-            Destination::Lake(root) => ExportJournal::begin(root, lake.as_ref(), &plan, args)?,
-            _ => ExportJournal::default(),
-        };
+        let (mut journal, mut chunks) = self.journal(lake.as_ref(), &plan)?;
         let archive = archive.narrowed(plan.inputs());
-        let done = self.write(archive, &rejects, &plan, &mut besides, &mut journal, out);
+        let parts = Parts {
+            rejects: &rejects,
+            plan: &plan,
+            besides: &mut besides,
+            journal: &mut journal,
+            chunks: &mut chunks,
+        };
+        let done = self.write(archive, parts, out);
         let (report, counts, written) = match done {
             Ok(done) => done,
             Err(stop) => {
@@ -151,6 +166,7 @@ impl Job<'_> {
         summary.sorted(counts);
         summary.written(written);
         summary.besides(&besides);
+        summary.before(&chunks);
         journal.end(self.destination.path(), &summary, &report)?;
         problems::show_failed(&report, out);
         Ok(summary)
@@ -160,12 +176,16 @@ impl Job<'_> {
     fn write(
         &self,
         archive: Archive<'_>,
-        rejects: &Rejects,
-        plan: &Plan,
-        besides: &mut Besides,
-        journal: &mut ExportJournal,
+        parts: Parts<'_>,
         out: &mut Out,
     ) -> Result<(ReadReport, SortCounts, Written), Stop> {
+        let Parts {
+            rejects,
+            plan,
+            besides,
+            journal,
+            chunks,
+        } = parts;
         let args = self.args;
         let watched = Watched::new(archive.inputs(), archive.progress());
         interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
@@ -198,10 +218,18 @@ impl Job<'_> {
                 "nothing was exported: not every file could be read",
             )));
         }
-        write(&mut events, &mut target, &watched).map_err(|stop| match stop {
-            Stopped::Reading(error) => refused(error),
-            Stopped::Writing(failure) => Stop::Failed(failure),
-        })?;
+        let writing = Writing {
+            chunks,
+            journal,
+            in_chunks: self.destination.journal().is_some(),
+            watched: &watched,
+        };
+        writing
+            .write(&mut events, &mut target)
+            .map_err(|stop| match stop {
+                Stopped::Reading(error) => refused(error),
+                Stopped::Writing(failure) => Stop::Failed(failure),
+            })?;
         let (report, counts) = (events.report().clone(), events.counts());
         drop(events);
         journal.done(counts.events)?;
@@ -215,6 +243,25 @@ impl Job<'_> {
         Ok((report, counts, written))
     }
 
+    /// Begins the journal, after what an attempt that was cut off had done.
+    fn journal(
+        &self,
+        lake: Option<&LakeReader>,
+        plan: &Plan,
+    ) -> Result<(ExportJournal, Chunks), Failure> {
+        if let Destination::Lake(root) = &self.destination {
+            let journal = ExportJournal::of_lake(root, lake, plan, self.args)?;
+            return Ok((journal, Chunks::default()));
+        }
+        match self.destination.journal() {
+            Some(beside) => {
+                let (journal, before) = ExportJournal::of_runs(&beside, plan, self.args)?;
+                Ok((journal, Chunks::after(before)))
+            }
+            None => Ok(Default::default()),
+        }
+    }
+
     /// Compares the sources with what the destination holds of them. Of a lake that takes its lock: what it
     /// holds must not change until the export has ended.
     fn look(&self, inputs: &[Input], out: &mut Out) -> Result<Known, Failure> {
@@ -222,7 +269,7 @@ impl Job<'_> {
             return Ok(Known {
                 lock: None,
                 lake: None,
-                plan: Plan::everything(inputs),
+                plan: Plan::everything(inputs, self.destination.journal().map(|_| self.threads)),
                 besides: Besides::default(),
             });
         };
@@ -295,24 +342,37 @@ enum Stopped {
     Writing(Failure),
 }
 
-/// Hands everything to the exporter.
-fn write(
-    events: &mut Sorted<'_>,
-    target: &mut OpenTarget,
-    watched: &Watched,
-) -> Result<(), Stopped> {
-    watched.writing.store(!events.reads_on(), Ordering::Relaxed);
-    while let Some(batch) = events.next_batch().map_err(Stopped::Reading)? {
-        if watched.reading.cancelled.load(Ordering::Relaxed) {
-            return Err(Stopped::Reading(ArchiveError::Interrupted));
+/// Hands events to an exporter.
+struct Writing<'w> {
+    chunks: &'w mut Chunks,
+    journal: &'w mut ExportJournal,
+    in_chunks: bool,
+    watched: &'w Watched,
+}
+
+impl Writing<'_> {
+    /// Hands everything over.
+    fn write(self, events: &mut Sorted<'_>, target: &mut OpenTarget) -> Result<(), Stopped> {
+        let watched = self.watched;
+        watched.writing.store(!events.reads_on(), Ordering::Relaxed);
+        while let Some(batch) = events.next_batch().map_err(Stopped::Reading)? {
+            if watched.reading.cancelled.load(Ordering::Relaxed) {
+                return Err(Stopped::Reading(ArchiveError::Interrupted));
+            }
+            let exporter = target.exporter();
+            // A lake becomes visible as a whole.
+            let taken = if self.in_chunks {
+                self.chunks.take(&batch, exporter, self.journal)
+            } else {
+                exporter.export(&batch).map_err(Failure::from)
+            };
+            taken.map_err(Stopped::Writing)?;
+            watched
+                .written
+                .fetch_add(batch.events().len() as u64, Ordering::Relaxed);
         }
-        let exported = target.exporter().export(&batch);
-        exported.map_err(|error| Stopped::Writing(error.into()))?;
-        watched
-            .written
-            .fetch_add(batch.events().len() as u64, Ordering::Relaxed);
+        Ok(())
     }
-    Ok(())
 }
 
 fn stopped(error: ArchiveError) -> Failure {

@@ -131,7 +131,7 @@ pub struct Lake {
     sources: Vec<SourceInfo>,
     changes: Changes,
     /// Whether the export was told what the lake holds, be it nothing.
-    knows_the_lake: bool,
+    is_informed: bool,
     carried: Carried,
     quarantine: Option<(PathBuf, BTreeMap<String, u64>)>,
     events: u64,
@@ -175,7 +175,7 @@ impl Lake {
     /// Says what the export changes of what the lake holds already. It is said before the first event.
     pub fn change(&mut self, changes: Changes) {
         self.changes = changes;
-        self.knows_the_lake = true;
+        self.is_informed = true;
         self.begin_carried();
     }
 
@@ -329,7 +329,7 @@ impl Lake {
             parts: &files,
             removes: &removed,
             replaces: &self.changes.sources,
-            carried: self.knows_the_lake.then_some(carried.as_slice()),
+            carried: self.is_informed.then_some(carried.as_slice()),
             events: self.events,
             runs: self.totals.runs,
             rejects: &rejects,

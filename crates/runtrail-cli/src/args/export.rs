@@ -78,6 +78,10 @@ pub(crate) struct ExportArgs {
     /// How many spans to send in a second, at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "RUNTRAIL_MAX_SPANS_PER_SECOND")]
     pub(crate) max_spans_per_second: Option<u32>,
+    /// Keep the journals of exports other than to a lake in this folder; else one is kept beside trees, or
+    /// for a receiver, until the export is complete, so that one that is cut off can go on
+    #[arg(long, value_name = "DIR", env = "RUNTRAIL_JOURNAL")]
+    pub(crate) journal: Option<PathBuf>,
     /// How much memory the export may use, whatever the archive's size; at least 256MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "1GiB", env = "RUNTRAIL_MEMORY")]
     pub(crate) memory: usize,
@@ -127,6 +131,7 @@ impl ExportArgs {
             content: false,
             dead_letter: None,
             max_spans_per_second: None,
+            journal: None,
             memory: 1 << 30,
             threads: None,
             on_bad_line: OnBadLine::Quarantine,

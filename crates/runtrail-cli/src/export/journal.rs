@@ -8,36 +8,55 @@ use runtrail_journal::{
     PlanResolved, QualityIssue, ReconciliationResult, RunStatus, Severity, Snapshot, State,
     SystemClock, ValidationResult, list,
 };
-use runtrail_parquet::LakeReader;
+use runtrail_parquet::{LakeLayout, LakeReader};
 use serde::Serialize;
 
 use super::destination::shown_destination;
-use super::plan::Plan;
+use super::plan::{self, Plan, Planned};
+use super::resume;
 use super::summary::Summary;
-use crate::args::ExportArgs;
+use crate::args::{ExportArgs, ExporterKind};
 use crate::code::Code;
 use crate::failure::Failure;
 
 /// The folder of the journals within a lake.
 const FOLDER: &str = "_runtrail/journal";
 
-/// The journal of an export to a lake; of another one there is none, and nothing is said.
+/// The journal of an export; where none is kept, nothing is said.
 #[derive(Debug, Default)]
 pub(super) struct ExportJournal {
     writer: Option<JournalWriter>,
-    /// Whether nothing was exported to the lake before.
-    is_first: bool,
+    /// When it is removed again.
+    keep: Keep,
+    /// Whether anything came of the export that a later one can build upon.
+    came_to_something: bool,
     chunk: Option<&'static str>,
 }
 
-/// The plan, as the journal has it.
+/// When a journal is removed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Keep {
+    /// Never.
+    #[default]
+    Always,
+    /// When the export comes to nothing: of a lake that it was to make nothing is left.
+    UnlessNothing,
+    /// When the export comes to its end, or to nothing: it is there to go on with.
+    UntilDone,
+}
+
+/// The plan, as the journal has it: what decides about what is written.
 #[derive(Serialize)]
 struct PlanSnapshot<'a> {
+    exporter: &'static str,
     to: String,
-    tables: String,
-    partition: &'static str,
-    memory: usize,
-    threads: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layout: Option<LakeLayout>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    namespace: &'a str,
+    content: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read: Option<String>,
     sources: Vec<SourcePlan>,
     /// Sources that the lake holds as they are.
     unchanged: &'a [String],
@@ -50,38 +69,65 @@ struct SourcePlan {
     name: String,
     from: u64,
     until: Option<u64>,
+    hash: Option<String>,
 }
 
 impl ExportJournal {
     /// Begins the journal of an export to a lake with its plan.
-    pub(super) fn begin(
+    pub(super) fn of_lake(
         root: &Path,
         lake: Option<&LakeReader>,
         plan: &Plan,
         args: &ExportArgs,
     ) -> Result<Self, Failure> {
-        let writer = JournalWriter::create(root.join(FOLDER), SystemClock::start());
+        let is_first = lake.is_none_or(|lake| lake.listing().records.is_empty());
+        let keep = if is_first {
+            Keep::UnlessNothing
+        } else {
+            Keep::Always
+        };
+        Self::begin(&root.join(FOLDER), &snapshot(plan, args)?, keep)
+    }
+
+    /// Begins the journal of an export elsewhere, in a folder that was named or beside the destination, and
+    /// says how many runs an attempt that was cut off saw acknowledged.
+    pub(super) fn of_runs(
+        beside: &Path,
+        plan: &Plan,
+        args: &ExportArgs,
+    ) -> Result<(Self, u64), Failure> {
+        let (folder, keep) = match &args.journal {
+            Some(folder) => (folder.as_path(), Keep::Always),
+            None => (beside, Keep::UntilDone),
+        };
+        let snapshot = snapshot(plan, args)?;
+        let before = resume::acknowledged(folder, snapshot.as_json());
+        let mut journal = Self::begin(folder, &snapshot, keep)?;
+        resume::recall(&mut journal, before)?;
+        Ok((journal, before))
+    }
+
+    fn begin(folder: &Path, snapshot: &Snapshot, keep: Keep) -> Result<Self, Failure> {
+        let writer = JournalWriter::create(folder, SystemClock::start());
         let mut journal = Self {
             writer: Some(writer.map_err(|error| failed(&error))?),
-            is_first: lake.is_none_or(|lake| lake.listing().records.is_empty()),
+            keep,
+            came_to_something: false,
             chunk: None,
         };
-        let snapshot = PlanSnapshot {
-            to: shown_destination(args),
-            tables: args.tables.to_string(),
-            partition: args.partition.as_str(),
-            memory: args.memory,
-            threads: args.threads(),
-            sources: plan.inputs().iter().map(SourcePlan::of).collect(),
-            unchanged: &plan.unchanged,
-            replaces: plan.held.sources.iter().collect(),
-        };
-        let snapshot = Snapshot::of(&snapshot).map_err(|error| Failure::of(Code::Io, &error))?;
+        let snapshot = snapshot.clone();
         journal.say(PlanResolved { snapshot })?;
         Ok(journal)
     }
 
-    fn say(&mut self, entry: impl Into<Entry>) -> Result<(), Failure> {
+    /// Whether there is a journal.
+    pub(super) fn is_kept(&self) -> bool {
+        self.writer.is_some()
+    }
+
+    pub(super) fn say(&mut self, entry: impl Into<Entry>) -> Result<(), Failure> {
+        let entry = entry.into();
+        self.came_to_something |= matches!(entry, Entry::ChunkCompleted(_));
         match &mut self.writer {
             Some(writer) => writer.record(entry).map_err(|error| failed(&error)),
             None => Ok(()),
@@ -90,6 +136,9 @@ impl ExportJournal {
 
     /// Says that the next piece of the work begins.
     pub(super) fn start(&mut self, chunk: &'static str) -> Result<(), Failure> {
+        if self.keep == Keep::UntilDone {
+            return Ok(());
+        }
         self.chunk = Some(chunk);
         let chunk = chunk.to_owned();
         self.say(ChunkStarted { chunk, attempt: 1 })
@@ -130,7 +179,9 @@ impl ExportJournal {
                 count,
             })?;
         }
-        self.say(check(root, summary))?;
+        if summary.is_lake() {
+            self.say(check(root, summary))?;
+        }
         let (source, exported) = summary.balance_of();
         self.say(ReconciliationResult::of(source, exported))?;
         let status = if summary.is_partial() {
@@ -138,7 +189,17 @@ impl ExportJournal {
         } else {
             RunStatus::Ok
         };
-        self.finish(status, None)
+        let path = self.path();
+        self.finish(status, None)?;
+        if self.keep == Keep::UntilDone {
+            path.as_deref().map(remove_all_before);
+        }
+        Ok(())
+    }
+
+    fn path(&self) -> Option<PathBuf> {
+        let writer = self.writer.as_ref();
+        writer.map(|writer| writer.path().to_owned())
     }
 
     fn finish(&mut self, status: RunStatus, error: Option<String>) -> Result<(), Failure> {
@@ -148,9 +209,9 @@ impl ExportJournal {
         }
     }
 
-    /// Says why the export ended early. Of a lake that it was to make nothing is left, so neither is this.
+    /// Says why the export ended early. What came to nothing leaves nothing where nothing was.
     pub(super) fn fail(mut self, failure: &Failure) {
-        let path = self.writer.as_ref().map(|writer| writer.path().to_owned());
+        let path = self.path();
         let status = if failure.code == Code::Interrupted {
             RunStatus::Interrupted
         } else {
@@ -158,7 +219,12 @@ impl ExportJournal {
         };
         // The failure itself is told on the way out; a journal that cannot tell it too reads as interrupted.
         let _ = self.finish(status, Some(failure.render()));
-        if self.is_first {
+        let nothing = match self.keep {
+            Keep::Always => false,
+            Keep::UnlessNothing => true,
+            Keep::UntilDone => !self.came_to_something,
+        };
+        if nothing {
             path.as_deref().map(remove);
         }
     }
@@ -179,7 +245,7 @@ pub(super) fn settle(
     if matches!(state, None | Some(Ok(State::Completed))) {
         return Ok(());
     }
-    let mut journal = ExportJournal::begin(root, lake, plan, args)?;
+    let mut journal = ExportJournal::of_lake(root, lake, plan, args)?;
     journal.finish(RunStatus::Ok, None)
 }
 
@@ -211,6 +277,33 @@ fn check(root: &Path, summary: &Summary) -> ValidationResult {
     }
 }
 
+fn snapshot(plan: &Plan, args: &ExportArgs) -> Result<Snapshot, Failure> {
+    let is_lake = args.exporter == ExporterKind::Parquet;
+    let snapshot = PlanSnapshot {
+        exporter: args.exporter.as_str(),
+        to: shown_destination(args),
+        layout: is_lake.then(|| LakeLayout::new(args.tables, args.partition)),
+        namespace: &args.namespace,
+        content: args.content,
+        read: plan::options(&args.read),
+        sources: plan.sources.iter().map(SourcePlan::of).collect(),
+        unchanged: &plan.unchanged,
+        replaces: plan.held.sources.iter().collect(),
+    };
+    Snapshot::of(&snapshot).map_err(|error| Failure::of(Code::Io, &error))
+}
+
+/// Removes a journal and those before it, and their folder.
+fn remove_all_before(path: &Path) {
+    let Some(folder) = path.parent() else { return };
+    for journal in list(folder).unwrap_or_default() {
+        if journal.path() <= path {
+            let _ = std::fs::remove_file(journal.path());
+        }
+    }
+    let _ = std::fs::remove_dir(folder);
+}
+
 /// Removes a journal and the folders that were made for it.
 fn remove(path: &Path) {
     let mut folders = path.ancestors().skip(1).take(2);
@@ -221,15 +314,16 @@ fn remove(path: &Path) {
 }
 
 impl SourcePlan {
-    fn of(input: &Input) -> Self {
-        let extent = match input {
-            Input::File { extent, .. } => *extent,
+    fn of(source: &Planned) -> Self {
+        let extent = match source.input {
+            Input::File { extent, .. } => extent,
             _ => None,
         };
         Self {
-            name: input.name(),
+            name: source.input.name(),
             from: extent.map_or(0, |extent| extent.from),
             until: extent.map(|extent| extent.until),
+            hash: source.hash(),
         }
     }
 }

@@ -52,12 +52,16 @@ enum Found {
 }
 
 impl Plan {
-    /// Everything is read, whatever there is where it goes.
-    pub(crate) fn everything(inputs: &[Input]) -> Self {
-        let sources = inputs.iter().map(|input| Planned {
-            input: input.clone(),
-            is_rest: false,
-            known: None,
+    /// Everything is read, whatever there is where it goes; with `threads` the sources are looked at, so
+    /// that the plan tells whether they are the same as another time.
+    pub(crate) fn everything(inputs: &[Input], threads: Option<usize>) -> Self {
+        let sources = inputs.iter().map(|input| {
+            let known = threads.and_then(|threads| known(input, threads));
+            Planned {
+                input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
+                is_rest: false,
+                known,
+            }
         });
         Self {
             sources: sources.collect(),
@@ -228,6 +232,11 @@ impl Known {
 }
 
 impl Planned {
+    /// Returns what tells the source from others, where that is known.
+    pub(crate) fn hash(&self) -> Option<String> {
+        self.known.map(|known| known.hash.to_string())
+    }
+
     fn logged(&self, report: &ReadReport, read: &ReadArgs) -> SourceInfo {
         let name = self.input.name();
         let lines = self.known.filter(|_| report.lines.contains(&name));
@@ -248,7 +257,7 @@ impl Planned {
 }
 
 /// How sources are read, where it is not as usual.
-fn options(read: &ReadArgs) -> Option<String> {
+pub(crate) fn options(read: &ReadArgs) -> Option<String> {
     let usual = ReadArgs::default();
     let mut options = Vec::new();
     if let Some(offset) = read.assume_tz {

@@ -13,6 +13,7 @@ use super::besides::Besides;
 use super::destination::shown_destination;
 use super::journal::Issue;
 use super::plan::Plan;
+use super::resume::Chunks;
 use super::target::{FileWritten, SpanCounts, Written};
 use crate::args::{ExportArgs, Format};
 use crate::code::Code;
@@ -60,6 +61,9 @@ pub(crate) struct Summary {
     everything_rewritten: bool,
     events_rewritten: u64,
     runs_carried: u64,
+    /// Runs, and their events among those written, that an attempt which was cut off had seen acknowledged.
+    runs_before: u64,
+    events_before: u64,
     #[serde(skip)]
     runs_not_carried: u64,
     parts_removed: Vec<String>,
@@ -104,6 +108,13 @@ impl Summary {
         self.everything_rewritten = besides.runs().is_none();
         self.events_rewritten = besides.events();
         self.events_written = self.events_written.saturating_sub(besides.events());
+    }
+
+    /// Adds what an attempt that was cut off had done.
+    pub(crate) fn before(&mut self, chunks: &Chunks) {
+        self.runs_before = chunks.runs_before();
+        self.events_before = chunks.events_before;
+        self.events_written += self.events_before;
     }
 
     /// Adds what was read.
@@ -187,6 +198,11 @@ impl Summary {
     /// Returns what was read, and what is accounted for.
     pub(super) fn balance_of(&self) -> (u64, u64) {
         (self.records_read, self.accounted_for())
+    }
+
+    /// Whether a lake was written.
+    pub(super) fn is_lake(&self) -> bool {
+        self.exporter == "parquet"
     }
 
     /// Whether something was left out that was not meant to be.

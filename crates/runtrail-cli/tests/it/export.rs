@@ -16,7 +16,7 @@ const EXPORTERS: [(&str, &str); 4] = [
 ];
 
 /// The keys of a summary, the ones of every exporter.
-const KEYS: [&str; 35] = [
+const KEYS: [&str; 37] = [
     "anomalies",
     "anomalies_by_kind",
     "bytes_read",
@@ -26,6 +26,7 @@ const KEYS: [&str; 35] = [
     "duplicates",
     "empty_files",
     "errors",
+    "events_before",
     "events_rewritten",
     "events_written",
     "exporter",
@@ -42,6 +43,7 @@ const KEYS: [&str; 35] = [
     "quarantined_by_reason",
     "records_read",
     "runs",
+    "runs_before",
     "runs_carried",
     "runs_rewritten",
     "skipped",

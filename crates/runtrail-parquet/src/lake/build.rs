@@ -145,7 +145,7 @@ impl LakeBuilder {
             spans: Vec::new(),
             sources: self.sources,
             changes: Changes::default(),
-            knows_the_lake: false,
+            is_informed: false,
             carried: Carried::default(),
             quarantine: None,
             events: 0,

@@ -165,6 +165,13 @@ impl Summary {
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         remarks.extend(self.of_the_lake());
+        if self.runs_before > 0 {
+            remarks.push(format!(
+                "{} of {} had been taken before this export was cut off; what follows is of the others",
+                counted(self.events_before, "event"),
+                counted(self.runs_before, "run"),
+            ));
+        }
         let mut say = |n: u64, noun: &str, what: &str| {
             if n > 0 {
                 remarks.push(format!("{} {what}", counted(n, noun)));
