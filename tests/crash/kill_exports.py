@@ -8,94 +8,38 @@ and exits with 1 if any of this does not hold, or if a lake that is wrong on pur
 from __future__ import annotations
 
 import argparse
-import os
 import random
-import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from controls import largest_part, unnoticed
-from leftovers import STAGING, TABLES, Files, different, files_of, parts_of, torn
+from exports import Exports, Point, scratch_parent, tell, thinned
+from leftovers import files_of, parts_of, torn
 
-GENERATOR = Path(__file__).resolve().parent.parent / "readers" / "generate.py"
-# Enough for every table to have parts on several dates.
-EVENTS = 2500
 TIMED_KILLS = 40
 # Slow starts make late kills; early ends make kills that come too late to count.
 TIMED_ATTEMPTS = 4 * TIMED_KILLS
-DEADLINE_SECONDS = 60
-SHOWN_VIOLATIONS = 20
-# What changes a file or a folder, opens one or makes it durable. A name with a question mark is
-# one that not every architecture has.
-CALLS = (
-    "?open ?creat openat write pwrite64 writev ftruncate fallocate fsync fdatasync flock ?rename"
-    " ?renameat renameat2 ?link linkat ?symlink symlinkat ?mkdir mkdirat ?rmdir ?unlink unlinkat"
-).split()
-TRACED = re.compile(r"(\d+) +(\w+)\(")
+# An export that was killed when it had said how it ended is one that ended.
+AFTER_A_KILL = {"interrupted", "completed"}
 
 
-class Point(NamedTuple):
-    """The `ordinal`-th call of its name; the process is killed before the call is made."""
-
-    call: str
-    ordinal: int
-
-
-class Kills:
-    """Exports one archive into one lake after another, and keeps the figures."""
+class Kills(Exports):
+    """Kills exports, and counts what came of it."""
 
     def __init__(self, runtrail: Path, scratch: Path, seed: int) -> None:
-        self.scratch, self.lake = scratch, scratch / "lake"
-        self.archive = scratch / "archive.jsonl"
-        generate = [GENERATOR, "--events", str(EVENTS), "--seed", str(seed), "--out", self.archive]
-        subprocess.run([sys.executable, *generate], check=True)
-        self.runtrail = runtrail
-        # A setting of the caller's own must not make another export of it.
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("RUNTRAIL_")
-        }
-        self.by_call = self.by_time = self.halfway = self.torn = self.different = 0
-        self.violations: list[str] = []
-        self.whole: Files = {}
-
-    def command(self, threads: int) -> list[str | Path]:
-        settings = ["--to", self.lake, "--tables", ",".join(TABLES), "--threads", str(threads)]
-        return [self.runtrail, "export", self.archive, *settings]
-
-    def finish(self, threads: int) -> str | None:
-        """Runs the export to its end; says why it failed, if it did."""
-        ended = subprocess.run(
-            self.command(threads),
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=DEADLINE_SECONDS,
-        )
-        if ended.returncode == 0:
-            return None
-        return f"exit code {ended.returncode}: {ended.stderr.decode(errors='replace').strip()}"
-
-    def trace(self, options: Iterable[str | Path], command: Iterable[str | Path]) -> int:
-        return subprocess.run(
-            ["strace", "-f", "-qq", *options, *command],
-            env=self.environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=DEADLINE_SECONDS,
-        ).returncode
+        super().__init__(runtrail, scratch, seed)
+        self.by_call = self.by_time = self.halfway = 0
 
     def kill_at(self, point: Point, command: Iterable[str | Path]) -> bool:
+        """Kills a command before it makes a call."""
         inject = f"inject={point.call}:signal=SIGKILL:when={point.ordinal}"
         options = ["-o", "/dev/null", "-e", f"trace={point.call}", "-e", inject]
-        return self.trace(options, command) == -signal.SIGKILL
+        return self.trace(options, command).code == -signal.SIGKILL
 
     def kill_after(self, seconds: float, threads: int) -> int:
         with subprocess.Popen(
@@ -108,59 +52,11 @@ class Kills:
             process.kill()
         return process.returncode
 
-    def undisturbed(self, threads: int) -> float:
-        """Exports into a fresh lake, keeps or compares its files, and returns the seconds taken."""
-        self.remove_lake()
-        started = time.monotonic()
-        failure = self.finish(threads)
-        seconds = time.monotonic() - started
-        if failure is not None:
-            sys.exit(f"crash: an export that nothing disturbed failed with {failure}")
-        self.whole = self.whole or files_of(self.lake)
-        found = different(self.lake, self.whole)
-        if found:
-            sys.exit(f"crash: undisturbed exports differ, --threads {threads}: {found}")
-        dates = {path.split("/")[1] for path in parts_of(self.whole)}
-        tables = {path.split("/")[0] for path in parts_of(self.whole)}
-        if tables != set(TABLES) or len(dates) < 2:
-            sys.exit(f"crash: the archive gives only {sorted(tables)} on {sorted(dates)}")
-        return seconds
-
-    def points(self) -> list[Point]:
-        """Every call that an undisturbed export makes once it has made its first folder."""
-        self.remove_lake()
-        log = self.scratch / "trace"
-        if self.trace(["-o", log, "-e", f"trace={','.join(CALLS)}"], self.command(1)) != 0:
-            sys.exit("crash: an export that was only traced failed")
-        ordinals: Counter[tuple[str, str]] = Counter()
-        points, begun = set(), False
-        for line in log.read_text(errors="replace").splitlines():
-            traced = TRACED.match(line)
-            if traced is None:
-                continue
-            thread, call = traced.groups()
-            ordinals[thread, call] += 1
-            begun = begun or call.startswith("mkdir")
-            if begun:
-                # strace counts the calls of each thread by themselves.
-                points.add(Point(call, ordinals[thread, call]))
-        return sorted(points)
-
     def check_killed(self, how: str) -> None:
         left = parts_of(files_of(self.lake))
         self.halfway += 0 < len(left) < len(parts_of(self.whole))
-        found = torn(self.lake, self.whole)
-        self.torn += bool(found)
-        self.violations += [f"{how}: {what}" for what in found]
-
-    def check_finished(self, how: str, threads: int) -> None:
-        failure = self.finish(threads)
-        found = different(self.lake, self.whole) if failure is None else [failure]
-        self.different += bool(found)
-        self.violations += [f"{how}, and run again: {what}" for what in found]
-
-    def remove_lake(self) -> None:
-        shutil.rmtree(self.lake, ignore_errors=True)
+        self.check_visible(how)
+        self.check_journals(how, AFTER_A_KILL)
 
     def kill_by_call(self, points: Iterable[Point]) -> None:
         for point in points:
@@ -193,15 +89,6 @@ class Kills:
         self.violations.append(f"only {self.by_time} of {TIMED_ATTEMPTS} exports died in time")
 
 
-def thinned(points: list[Point], limit: int, chance: random.Random) -> list[Point]:
-    """At most `limit` points of every call, chosen by chance; 0 for all."""
-    chosen = []
-    for call in sorted({point.call for point in points}):
-        of_call = [point for point in points if point.call == call]
-        chosen += sorted(chance.sample(of_call, limit)) if 0 < limit < len(of_call) else of_call
-    return chosen
-
-
 def careless_writer_is_found(kills: Kills, good: Path) -> bool:
     """Whether a writer that does not stage its file, killed in the same way, is seen to tear it."""
     part = largest_part(kills.whole)
@@ -224,12 +111,6 @@ def run_controls(kills: Kills, by_call: bool) -> str:
     return f"controls found {count - len(silent)} of {count}"
 
 
-def scratch_parent() -> str | None:
-    """A folder in memory where there is one: what a process wrote survives its kill on any of them."""
-    memory = "/dev/shm"
-    return memory if os.path.isdir(memory) and os.access(memory, os.W_OK | os.X_OK) else None
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runtrail", type=Path)
@@ -247,13 +128,13 @@ def main() -> int:
         kills.kill_by_time(chance, kills.undisturbed(2))
     if kills.halfway == 0:
         kills.violations.append("no kill left a part of a lake: nothing was proved")
-    for violation in kills.violations[:SHOWN_VIOLATIONS]:
-        print(f"crash: seed {arguments.seed}: {violation}", file=sys.stderr)
+    tell(kills.violations, arguments.seed)
     print(
         f"kills {kills.by_call + kills.by_time}"
         f" ({kills.by_call} at system calls, {kills.by_time} by time;"
         f" {kills.halfway} left some of {len(parts_of(kills.whole))} parts),"
-        f" torn {kills.torn}, different {kills.different}, {controls},"
+        f" torn {kills.torn}, different {kills.different},"
+        f" lost {kills.lost}, doubled {kills.doubled}, journals read {kills.journals}, {controls},"
         f" seed {arguments.seed}, {time.monotonic() - started:.0f} s"
     )
     return 1 if kills.violations else 0

@@ -8,6 +8,8 @@ TABLES = ("events", "ops", "groups", "runs", "links")
 SIDE_FOLDER = "_runtrail"
 STAGING = f"{SIDE_FOLDER}/tmp/"
 RECORDS = f"{SIDE_FOLDER}/log/"
+# Times are in their names and lines: no two are the same.
+JOURNALS = f"{SIDE_FOLDER}/journal/"
 # The lock of the staging folder itself stays, so that two exports cannot lock different files.
 STAGING_LOCK = f"{STAGING}.lock"
 
@@ -15,13 +17,17 @@ Files = dict[str, bytes]
 
 
 def files_of(lake: Path) -> Files:
-    """Every file of a lake by its path there; a link is not followed, and is never as expected."""
+    """Every file of a lake but its journals, by its path there; a link is not followed, and is
+    never as expected."""
     found = {}
     for path in sorted(lake.rglob("*")):
+        name = str(path.relative_to(lake))
+        if name.startswith(JOURNALS) and path.suffix == ".jsonl":
+            continue
         if path.is_symlink():
-            found[str(path.relative_to(lake))] = b"a link to " + bytes(path.readlink())
+            found[name] = b"a link to " + bytes(path.readlink())
         elif not path.is_dir():
-            found[str(path.relative_to(lake))] = path.read_bytes()
+            found[name] = path.read_bytes()
     return found
 
 

@@ -75,6 +75,10 @@ pub(crate) struct Verified {
     pub(crate) runs_compared_closely: u64,
     /// Runs whose replays agree.
     pub(crate) replays_matching: u64,
+    /// Events of the sources that the lake lacks, those of missing runs among them.
+    missing_events: u64,
+    /// Events of the lake alone in which a pipeline says what of a run it lost, up to a limit.
+    notes: Vec<Finding>,
 }
 
 /// Compares.
@@ -98,7 +102,7 @@ pub(crate) fn verify(job: &Job<'_>) -> Result<Verified, Failure> {
         deep::compare(job, &mut verified)?;
     }
     parts::name_what_no_run_explains(&suspects, &mut verified.findings);
-    journal::excuse(job, &mut verified.findings);
+    journal::excuse(job, &mut verified);
     Ok(verified)
 }
 

@@ -12,6 +12,7 @@ mod it {
     mod interrupt;
     mod journal;
     mod lake;
+    mod losses;
     mod replay;
     mod runs;
     mod sources;

@@ -48,7 +48,7 @@
 //!
 //! Everything that waits is bounded, in events and in bytes ([`Settings`]). What finds no room is
 //! counted by cause and kind ([`Stats`]), and the run's own stream says so where the hole is: an
-//! annotation `runtrail.lost`, with the number of events and, by cause and kind, what they were.
+//! annotation [`LOST_KEY`], with the number of events and, by cause and kind, what they were.
 //! One eighth of every ring and queue is kept for ends, `llm_usage` and the bounds of runs.
 //!
 //! # Media
@@ -91,7 +91,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use build::{Builder, StartError};
-pub use cause::{DropCause, Dropped};
+pub use cause::{DropCause, Dropped, LOST_KEY};
 pub use clock::{Clock, ManualClock};
 pub use handle::Handle;
 pub use ledger::Truncated;

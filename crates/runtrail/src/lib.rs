@@ -53,12 +53,14 @@
 //! | feature | what |
 //! |---|---|
 //! | `json` (default) | the exporters `json` and `jsonl`, and dead letters |
-//! | `parquet` | the exporter `parquet` |
+//! | `parquet` | the exporter `parquet`, with a journal that says what the pipeline left out |
 //! | `media` | the table `media`: a folder for the bytes of media |
 //! | `otlp` | the exporters `otlp` and `otlp-json` |
 //! | `grpc`, `zstd` | gRPC and Zstandard for `otlp` |
 
 mod config;
+#[cfg(feature = "parquet")]
+mod journal;
 mod pause;
 mod trail;
 

@@ -150,6 +150,10 @@ impl Parts {
         } else {
             Pipeline::disabled()
         };
+        #[cfg(feature = "parquet")]
+        for (exporter, within) in &self.within {
+            within.tell(pipeline.handle(), *exporter);
+        }
         tracing::info!(target: "runtrail", "{}", self.explanation);
         Ok(Trail {
             pipeline,

@@ -4,6 +4,8 @@
 mod it {
     #[cfg(feature = "json")]
     mod errors;
+    #[cfg(feature = "parquet")]
+    mod journal;
     #[cfg(feature = "json")]
     mod open;
     #[cfg(feature = "json")]

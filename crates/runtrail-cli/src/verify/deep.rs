@@ -35,8 +35,10 @@ pub(super) fn compare(job: &Job<'_>, verified: &mut Verified) -> Result<(), Fail
         .iter()
         .filter_map(|finding| finding.run.as_deref());
     let known: std::collections::HashSet<RunKey> = known.map(run_key).collect();
-    // A run of which the events differ has been told already.
-    let unknown = compared.differing.keys().filter(|run| !known.contains(run));
+    // A run of which the events differ has been told already, and so has one that a side lacks.
+    let both = compared.differing.iter();
+    let both = both.filter(|(_, sides)| sides.source > 0 && sides.copy > 0);
+    let unknown = both.map(|(run, _)| run).filter(|run| !known.contains(run));
     let unknown: Vec<RunKey> = unknown.copied().collect();
     if unknown.is_empty() {
         return Ok(());

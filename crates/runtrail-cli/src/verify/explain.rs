@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use runtrail_archive::{
     ArchiveError, Progress, Reader, Reject, Sink, SortOptions, Sorted, Sorter, resolve_with,
 };
-use runtrail_core::event::TraceEvent;
+use runtrail_core::event::{TraceEvent, View};
+use runtrail_core::json::RawJson;
+use runtrail_core::pipeline::LOST_KEY;
 use runtrail_core::text::Text;
 use runtrail_parquet::{EventsRead, RunFilter, Stopped, Table};
 use runtrail_replay::verify::{Differing, Finding, Outcome, RunKey, run_key};
@@ -131,11 +133,18 @@ impl Close<'_> {
 
     fn event(&mut self, outcome: Outcome, event: &TraceEvent, what: &str) {
         self.run.findings += 1;
+        self.verified.missing_events += u64::from(outcome == Outcome::MissingEvent);
         let part = self.part_of(&event.request_id, outcome);
         let finding = Finding::new(outcome, what)
             .run(event.request_id.as_str())
             .event(event.event_id.as_str());
-        self.verified.findings.add(Finding { part, ..finding });
+        let finding = Finding { part, ..finding };
+        let notes = &mut self.verified.notes;
+        if outcome == Outcome::ExtraEvent && is_note(event) && notes.len() < MAX_REMEMBERED {
+            notes.push(finding);
+        } else {
+            self.verified.findings.add(finding);
+        }
     }
 
     /// The parts that hold a run, or the one that may have held what is missing.
@@ -164,6 +173,7 @@ impl Close<'_> {
                 "the lake holds nothing of this run of {} events",
                 run.source
             );
+            self.verified.missing_events += run.source;
             let part = self.part_of(&id, Outcome::MissingRun);
             let finding = Finding::new(Outcome::MissingRun, what).run(id.as_str());
             self.verified.findings.add(Finding { part, ..finding });
@@ -209,6 +219,15 @@ impl Close<'_> {
         self.verified.runs_matching += u64::from(self.run.findings == 0);
         self.run = Run::default();
     }
+}
+
+/// Whether a pipeline says by an event what of the run it lost.
+fn is_note(event: &TraceEvent) -> bool {
+    let View::Annotation(note) = event.view() else {
+        return false;
+    };
+    let key = note.key.and_then(RawJson::as_str);
+    key.as_deref() == Some(LOST_KEY)
 }
 
 /// Events of a sorted side, one by one.

@@ -1,10 +1,12 @@
 //! What the log and the journals say of the exports that made a lake.
 
+use std::collections::BTreeMap;
+
 use runtrail_archive::resolve_with;
 use runtrail_journal::{Journal, JournalError, JournalFile, State, list};
 use runtrail_replay::verify::{Finding, Findings, Outcome};
 
-use super::Job;
+use super::{Job, Verified};
 use crate::load::open_lake;
 
 /// Where a lake keeps its journals.
@@ -41,49 +43,58 @@ pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
 }
 
 /// Turns what is missing for a reason that is known into what it is: sources that have grown since, and
-/// events that a program left out on purpose and said so.
-pub(super) fn excuse(job: &Job<'_>, findings: &mut Findings) {
-    let grown = job
-        .lake
-        .listing()
-        .records
-        .iter()
-        .flat_map(|record| &record.sources);
-    let mut known: std::collections::BTreeMap<&str, u64> = std::collections::BTreeMap::new();
-    for source in grown {
+/// events that a pipeline left out and said so.
+pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
+    let lost = [Outcome::MissingEvent, Outcome::MissingRun];
+    let findings = &mut verified.findings;
+    let is_missing = lost.iter().any(|outcome| findings.count(*outcome) > 0);
+    let mut why = None;
+    if job.lake.listing().missing.is_empty() {
+        if let Some(pending) = grown(job).filter(|_| is_missing) {
+            findings.add(pending);
+            why = Some(Outcome::Pending);
+        } else if (1..=left_out(job)).contains(&verified.missing_events) {
+            why = Some(Outcome::SampledOut);
+        }
+    }
+    if let Some(why) = why {
+        for outcome in lost {
+            findings.relabel(outcome, why);
+        }
+    }
+    // They are nowhere else, and not more than what they tell of.
+    for mut note in std::mem::take(&mut verified.notes) {
+        if why == Some(Outcome::SampledOut) {
+            note.outcome = Outcome::SampledOut;
+        }
+        findings.add(note);
+    }
+}
+
+/// Says that a source has grown since it was exported, if one has.
+fn grown(job: &Job<'_>) -> Option<Finding> {
+    let mut known: BTreeMap<&str, u64> = BTreeMap::new();
+    let records = job.lake.listing().records.iter();
+    for source in records.flat_map(|record| &record.sources) {
         let bytes = known.entry(&source.name).or_default();
         *bytes = (*bytes).max(source.bytes);
     }
-    let inputs = resolve_with(job.sources, &open_lake).map(|sources| sources.inputs);
-    let inputs = inputs.unwrap_or_default();
-    let grown = known.iter().find(|(name, bytes)| {
+    let inputs = resolve_with(job.sources, &open_lake).ok()?.inputs;
+    let (name, bytes) = known.iter().find(|(name, bytes)| {
         let now = inputs.iter().find(|input| input.name() == **name);
         **bytes > 0 && now.is_some_and(|input| input.size() > **bytes)
-    });
-    let lost = [Outcome::MissingEvent, Outcome::MissingRun];
-    let missing: u64 = lost.iter().map(|outcome| findings.count(*outcome)).sum();
-    if let Some((name, bytes)) = grown
-        && missing > 0
-        && job.lake.listing().missing.is_empty()
-    {
-        let what = format!("it has grown beyond the {bytes} bytes that were exported");
-        findings.add(Finding::new(Outcome::Pending, what).part(*name));
-        for outcome in lost {
-            findings.relabel(outcome, Outcome::Pending);
-        }
-        return;
-    }
-    let journals = journals(job).unwrap_or_default();
-    let left_out = journals
-        .iter()
-        .filter_map(|file| Journal::read(file.path()).ok());
-    let left_out = left_out.map(|journal| journal.dropped());
-    let left_out = left_out.fold(0, u64::saturating_add);
-    if missing > 0 && missing <= left_out && job.lake.listing().missing.is_empty() {
-        for outcome in lost {
-            findings.relabel(outcome, Outcome::SampledOut);
-        }
-    }
+    })?;
+    let what = format!("it has grown beyond the {bytes} bytes that were exported");
+    Some(Finding::new(Outcome::Pending, what).part(*name))
+}
+
+/// How many events were left out on the way to the lake, as its journals say.
+fn left_out(job: &Job<'_>) -> u64 {
+    let journals = journals(job).unwrap_or_default().into_iter();
+    let journals = journals.filter_map(|file| Journal::read(file.path()).ok());
+    journals
+        .map(|journal| journal.dropped())
+        .fold(0, u64::saturating_add)
 }
 
 /// The journals of the lake, in the order of its exports.

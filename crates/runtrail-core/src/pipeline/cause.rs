@@ -4,6 +4,9 @@ use crate::emit::record::{KINDS, Kind};
 use crate::event::{EventKind, TraceEvent};
 use crate::process::Discard;
 
+/// The key of the note by which a run's own stream says what of it was lost, and where.
+pub const LOST_KEY: &str = "runtrail.lost";
+
 /// Why an event was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::cause::{DropCause, Dropped, kind_name};
+use super::cause::{DropCause, Dropped, LOST_KEY, kind_name};
 use crate::emit::record::{Kind, is_precious};
 use crate::event::{Ctx, EventKind, Payload, TraceEvent, View};
 use crate::export::{Batch, RunEnd};
@@ -379,7 +379,7 @@ impl Picked {
 /// It takes time and `seq` of an event beside it, from which its id is derived.
 fn note(near: &TraceEvent, missing: &Missing) -> TraceEvent {
     let events: u64 = missing.iter().map(|(_, _, count)| count).sum();
-    let mut payload = format!("{{\"key\":\"runtrail.lost\",\"value\":{{\"events\":{events}");
+    let mut payload = format!("{{\"key\":\"{LOST_KEY}\",\"value\":{{\"events\":{events}");
     for (cause, kind, count) in missing {
         payload.push(',');
         push_string(&mut payload, &format!("{cause}.{}", kind_name(*kind)));

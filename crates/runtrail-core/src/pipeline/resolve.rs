@@ -12,7 +12,7 @@ use run::{Open, RunState};
 use shares::Shares;
 
 use super::books::Loss;
-use super::cause::{DropCause, Dropped, kind_name};
+use super::cause::{DropCause, Dropped, LOST_KEY, kind_name};
 use super::clock::{Timeline, timestamp};
 use super::payload::{Object, push_millis};
 use crate::emit::record::{Kind, Record, end};
@@ -664,7 +664,7 @@ fn status(status: u8) -> &'static [u8] {
 /// The payload of the note that tells of losses.
 fn push_losses(out: &mut Vec<u8>, losses: &[(DropCause, usize, u64)]) -> (Range<usize>, Slots) {
     let mut object = Object::begin(out);
-    object.text(0, "key", b"runtrail.lost");
+    object.text(0, "key", LOST_KEY.as_bytes());
     object.field(1, "value", |out| {
         let events = losses.iter().map(|(_, _, count)| count).sum();
         out.extend_from_slice(b"{\"events\":");

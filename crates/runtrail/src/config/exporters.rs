@@ -39,6 +39,9 @@ pub(super) struct Around<'a> {
         )
     )]
     pub(super) variables: &'a [(String, String)],
+    /// The pipeline that it will be in.
+    #[cfg(feature = "parquet")]
+    pub(super) within: &'a crate::journal::Within,
 }
 
 type Opened = Result<Box<dyn Exporter>, Box<dyn Error + Send + Sync>>;

@@ -28,6 +28,9 @@ pub struct Parts {
     pub explanation: String,
     pub(crate) enabled: bool,
     pub(crate) record_if: Option<RecordIf>,
+    /// Exporters, by their places, that are to be told which pipeline they are in.
+    #[cfg(feature = "parquet")]
+    pub(crate) within: Vec<(usize, crate::journal::Within)>,
 }
 
 impl fmt::Debug for Parts {
@@ -95,18 +98,26 @@ impl Config {
             explanation: String::new(),
             enabled,
             record_if: self.record_if,
+            #[cfg(feature = "parquet")]
+            within: Vec::new(),
         };
         let mut opened = Vec::new();
         let mut failed = Vec::new();
         if enabled {
             for plan in self.plans {
+                #[cfg(feature = "parquet")]
+                let within = crate::journal::Within::default();
                 let around = Around {
                     pause: &pause,
                     variables: &self.variables,
+                    #[cfg(feature = "parquet")]
+                    within: &within,
                 };
                 match plan.open(around) {
                     Ok((exporter, to, place)) => {
                         opened.push((exporter.name().to_owned(), Some(to), place));
+                        #[cfg(feature = "parquet")]
+                        parts.within.push((parts.exporters.len(), within));
                         parts.exporters.push(exporter);
                     }
                     Err(error) => failed.push(error),

@@ -1,9 +1,12 @@
 //! Lakes.
 
-use runtrail_parquet::{Lake, LakeSettings, MIN_MEMORY, Partition, Tables};
+use std::path::Path;
+
+use runtrail_parquet::{Lake, LakeSettings, MIN_MEMORY, Partition, Table, Tables};
 
 use super::{Around, Opened, Settings, Wrappers};
 use crate::config::section::{Document, Section};
+use crate::journal::Journaled;
 
 /// What the exporter `parquet` is told.
 #[derive(Debug)]
@@ -88,6 +91,10 @@ impl Settings for Plan {
             .tables(self.tables)
             .partition(self.partition)
             .settings(self.settings);
-        Ok(wrappers.around_events(Box::new(builder.open()?), around.pause))
+        let tables = Table::ALL.map(|table| self.tables.contains(table).then(|| table.as_str()));
+        let tables: Vec<&str> = tables.into_iter().flatten().collect();
+        let within = around.within.clone();
+        let lake = Journaled::new(builder.open()?, Path::new(to), tables.join(","), within);
+        Ok(wrappers.around_events(Box::new(lake), around.pause))
     }
 }

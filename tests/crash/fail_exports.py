@@ -1,0 +1,157 @@
+"""Lets system calls of exports fail, one a time, as on a full disk or a broken one.
+
+An export either says what failed and exits with 4, or the call did not matter and the lake is whole.
+Either way nothing but whole files of an undisturbed export may be visible, and after the same command
+again the lake must be the undisturbed one, byte by byte. Prints one line of figures and exits with 1
+if any of this does not hold, or if a writer that is careless on purpose passes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shlex
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from controls import largest_part
+from exports import Ended, Exports, Point, scratch_parent, tell, thinned
+from leftovers import STAGING, different, parts_of
+
+MESSAGES = {"ENOSPC": "No space left on device", "EIO": "Input/output error"}
+# What a failed call may leave and the next export removes.
+LEFT_IN_STAGING = "is left in staging"
+
+
+class Failures(Exports):
+    """Lets calls fail, and counts what came of it."""
+
+    def __init__(self, runtrail: Path, scratch: Path, seed: int) -> None:
+        super().__init__(runtrail, scratch, seed)
+        self.told = self.without_effect = 0
+
+    def fail_at(
+        self, point: Point, error: str, command: Iterable[str | Path]
+    ) -> tuple[Ended, list[str]]:
+        """Lets a call of a command fail; returns how that ended, and the calls that failed."""
+        log = self.scratch / "failed"
+        inject = f"inject={point.call}:error={error}:when={point.ordinal}"
+        options = ["-y", "-o", log, "-e", f"trace={point.call}", "-e", inject]
+        ended = self.trace(options, command)
+        lines = log.read_text(errors="replace").splitlines()
+        return ended, [line for line in lines if "(INJECTED)" in line]
+
+    def check_failed(self, how: str, error: str, ended: Ended, failed: list[str]) -> None:
+        """Checks that an export failed with a reason, or that its lake is whole."""
+        if not failed:
+            self.violations.append(f"{how}: no call failed, though it was made before")
+        elif ended.code == 4:
+            self.told += 1
+            # Where the message itself cannot be written there is none.
+            mute = any(" write(2<" in line for line in failed)
+            if not mute and not (
+                ended.stderr.startswith("error: ") and MESSAGES[error] in ended.stderr
+            ):
+                self.violations.append(f"{how}: says only {ended.stderr!r}")
+        elif ended.code == 0:
+            self.without_effect += 1
+            found = different(self.lake, self.whole)
+            found = [what for what in found if not may_be_left(what)]
+            self.violations += [f"{how}: ends well, but {what}" for what in found]
+        else:
+            self.violations.append(f"{how}: exit code {ended.code}: {ended.stderr[-500:]}")
+        self.check_visible(how)
+        self.check_journals(
+            how, {"completed"} if ended.code == 0 else {"failed", "interrupted", "completed"}
+        )
+
+    def fail_by_call(self, points: Iterable[tuple[Point, str]]) -> None:
+        for point, error in points:
+            self.remove_lake()
+            how = f"--threads 1, {error} at {point.call} number {point.ordinal}"
+            ended, failed = self.fail_at(point, error, self.command(1))
+            how += f" ({failed[0].split(' ', 1)[1][:200] if failed else 'none'})"
+            self.check_failed(how, error, ended, failed)
+            self.check_finished(how, 1)
+
+
+def may_be_left(what: str) -> bool:
+    return what.endswith(LEFT_IN_STAGING) or (
+        what.startswith(STAGING) and what.endswith("is left over")
+    )
+
+
+def careless_writers(failures: Failures) -> str:
+    """Lets writers fail that stage nothing, or say nothing; each must be found."""
+    failures.undisturbed(1)
+    good = failures.scratch / "good"
+    failures.lake.rename(good)
+    part = largest_part(failures.whole)
+    source, target = good / part, failures.lake / part
+    copy = f"dd if={shlex.quote(str(source))} of={shlex.quote(str(target))} bs=4096 status=none"
+    known = len(failures.violations), failures.torn, failures.told, failures.without_effect
+    found = 0
+    writers = {
+        "a writer that stages nothing": f"{copy} || exit 4",
+        "a writer that does not say that it failed": f"{copy}; rm -f {shlex.quote(str(target))}; exit 0",
+        "a writer that does not say why": f"{copy} 2>/dev/null; rm -f {shlex.quote(str(target))}; exit 4",
+        "a writer that panics": f"{copy} 2>/dev/null; rm -f {shlex.quote(str(target))}; exit 101",
+    }
+    silent = []
+    for what, writer in writers.items():
+        failures.remove_lake()
+        target.parent.mkdir(parents=True)
+        ended, failed = failures.fail_at(Point("write", 2), "ENOSPC", ["sh", "-c", writer])
+        if ended.code == 4 and "error:" not in ended.stderr and "stages" in what:
+            # Its message is another program's; what it leaves is what counts here.
+            ended = Ended(4, f"error: {MESSAGES['ENOSPC']}")
+        failures.check_failed(what, "ENOSPC", ended, failed)
+        if failed and len(failures.violations) > known[0]:
+            found += 1
+        else:
+            silent.append(what)
+        del failures.violations[known[0] :]
+    failures.torn, failures.told, failures.without_effect = known[1:]
+    failures.violations += [f"control not found: {what}" for what in silent]
+    return f"controls found {found} of {len(writers)}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runtrail", type=Path)
+    parser.add_argument("--points", type=int, default=20, help="of every call; 0 for all")
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    chance = random.Random(arguments.seed)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(dir=scratch_parent()) as scratch:
+        failures = Failures(arguments.runtrail, Path(scratch), arguments.seed)
+        controls = careless_writers(failures)
+        points = failures.points()
+        if arguments.points == 0:
+            chosen = [(point, error) for point in points for error in MESSAGES]
+        else:
+            chosen = [
+                (point, chance.choice(list(MESSAGES)))
+                for point in thinned(points, arguments.points, chance)
+            ]
+        failures.fail_by_call(chosen)
+    if failures.told == 0:
+        failures.violations.append("no call that failed was told of: nothing was proved")
+    tell(failures.violations, arguments.seed)
+    print(
+        f"failed calls {len(chosen)} ({failures.told} told with exit code 4,"
+        f" {failures.without_effect} without effect; {len(parts_of(failures.whole))} parts),"
+        f" torn {failures.torn}, different {failures.different},"
+        f" lost {failures.lost}, doubled {failures.doubled},"
+        f" journals read {failures.journals}, {controls},"
+        f" seed {arguments.seed}, {time.monotonic() - started:.0f} s"
+    )
+    return 1 if failures.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
