@@ -29,6 +29,7 @@
 //! <lake>/ops/…  <lake>/groups/…  <lake>/runs/…               one row per op, group, run
 //! <lake>/links/…                                            one row per thing that started a run
 //! <lake>/_runtrail/log/<20-digit number>.json                one record per export
+//! <lake>/_runtrail/carried/<hash>.jsonl                      runs that the next export continues
 //! <lake>/_runtrail/quarantine/<hash>.jsonl                   what could not be read
 //! <lake>/_runtrail/tmp/                                      files being staged
 //! ```
@@ -49,17 +50,22 @@
 //!   memory, the threads and the batches. A file is named after its content, so an export that is
 //!   run again replaces equal by equal.
 //! - A file becomes visible whole: it is staged, made durable, renamed, and its folder made
-//!   durable; in an object store it is one upload. What a killed export staged is removed by the
-//!   next one.
+//!   durable; in an object store it is one upload. With [`Publish::Closed`] all files of an export
+//!   become visible one right after the other. What a killed export staged, and what it made visible
+//!   and did not record, is removed by the next one; a file that neither a record nor an export
+//!   named never is.
+//! - An export that is told what the lake holds ([`Lake::change`]) leaves no run in it twice: runs
+//!   that come whole take the place of their earlier rows, and the rows of other runs in the same
+//!   parts are taken over. Readers of folders see both for the moment in which files are renamed and
+//!   removed; readers of the log do not.
 //! - Payloads are the text of the source. A payload value that does not fit its column is null
 //!   there, stays in `payload`, and is counted in [`LakeReport::misfits`].
 //! - Memory is bounded by [`LakeSettings::memory`], however many partitions are open.
 //!
 //! # Failure
 //!
-//! [`LakeError`] names the path and the cause. After an error the export is over: files that were
-//! complete stay visible, the record in the log is missing, and running the export again ends with
-//! the files of an undisturbed one. Folders that were made for an export that came to nothing go
+//! [`LakeError`] names the path and the cause. After an error the export is over, the record in the log
+//! is missing, and running the export again ends with the files of an undisturbed one. Folders that were made for an export that came to nothing go
 //! with it.
 
 mod carried;

@@ -15,7 +15,7 @@ use crate::code::Code;
 use crate::failure::Failure;
 
 /// What an export has to know of the lake that it adds to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Besides {
     lake: Option<LakeReader>,
     /// Runs that earlier exports carried.
@@ -25,7 +25,24 @@ pub(crate) struct Besides {
     close_all: bool,
     /// Events that were read from the lake.
     events: Arc<AtomicU64>,
+    /// Runs that come whole; `None` where all do.
+    runs: Option<u64>,
     changes: Changes,
+}
+
+impl Default for Besides {
+    /// Nothing is there.
+    fn default() -> Self {
+        Self {
+            lake: None,
+            carried: Vec::new(),
+            open_runs: OpenRuns::default(),
+            close_all: false,
+            events: Arc::default(),
+            runs: Some(0),
+            changes: Changes::default(),
+        }
+    }
 }
 
 impl Besides {
@@ -85,6 +102,7 @@ impl Besides {
         }
         if !seen.are_known() {
             self.changes.whole = Whole::Every;
+            self.runs = None;
             return Ok(vec![self.store(lake, None)]);
         }
         let found = lake.runs(&mut |run| seen.start(run).is_some());
@@ -95,11 +113,13 @@ impl Besides {
         if whole.is_empty() {
             return Ok(Vec::new());
         }
-        self.changes.whole = Whole::Also(whole.clone());
+        let whole = Arc::new(whole);
+        self.runs = Some(whole.len() as u64);
+        self.changes.whole = Whole::Also(Arc::clone(&whole));
         Ok(vec![self.store(lake, Some(whole))])
     }
 
-    fn store(&self, lake: LakeReader, runs: Option<BTreeSet<Text>>) -> Input {
+    fn store(&self, lake: LakeReader, runs: Option<Arc<BTreeSet<Text>>>) -> Input {
         Input::Store(Arc::new(RunsOfLake {
             lake,
             runs,
@@ -114,16 +134,12 @@ impl Besides {
 
     /// How many runs come whole that the lake held something of; `None` where it is all that it holds.
     pub(crate) fn runs(&self) -> Option<u64> {
-        match &self.changes.whole {
-            Whole::New => Some(0),
-            Whole::Also(runs) => Some(runs.len() as u64),
-            Whole::Every => None,
-        }
+        self.runs
     }
 
     /// What the export changes of what the lake holds.
     pub(super) fn take_changes(&mut self) -> Changes {
-        self.changes.clone()
+        std::mem::take(&mut self.changes)
     }
 }
 
@@ -132,7 +148,7 @@ impl Besides {
 struct RunsOfLake {
     lake: LakeReader,
     /// All, where none are named.
-    runs: Option<BTreeSet<Text>>,
+    runs: Option<Arc<BTreeSet<Text>>>,
     events: Arc<AtomicU64>,
 }
 

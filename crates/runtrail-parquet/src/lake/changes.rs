@@ -1,6 +1,7 @@
 //! What an export changes of what the lake holds already.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use runtrail_core::text::Text;
 
@@ -26,7 +27,7 @@ pub enum Whole {
     #[default]
     New,
     /// Those and these: their rows in earlier parts give way.
-    Also(BTreeSet<Text>),
+    Also(Arc<BTreeSet<Text>>),
     /// All runs: every earlier part gives way.
     Every,
 }
