@@ -6,7 +6,7 @@ use runtrail_core::event::TraceEvent;
 
 use crate::error::ArchiveError;
 use crate::options::{ReadOptions, SortOptions};
-use crate::ordered::{MAX_RUNS_BY_START, Ordering};
+use crate::ordered::{Besides, MAX_RUNS_BY_START, Ordering, SeenRuns};
 use crate::read::{Progress, ReadReport, Reader, Sink};
 use crate::reject::Reject;
 use crate::sort::Sorted;
@@ -96,6 +96,34 @@ impl<'a> Archive<'a> {
 
     /// Reads in order; events are handed out while the archive is read where its order allows it.
     pub fn sorted(self, read: ReadOptions, sort: SortOptions) -> Result<Sorted<'a>, ArchiveError> {
+        self.ordered(read, sort, None)
+    }
+
+    /// Reads in order, as [`Archive::sorted`] does, and besides the files what the callback names once it
+    /// is known which runs they mention, such as what is kept of these runs elsewhere. The report says
+    /// nothing of that, but the events are handed out as if they stood in the files; repeats of them count
+    /// as such.
+    pub fn sorted_besides(
+        self,
+        read: ReadOptions,
+        sort: SortOptions,
+        besides: impl FnOnce(&SeenRuns<'_>) -> Result<Vec<Input>, ArchiveError>,
+    ) -> Result<Sorted<'a>, ArchiveError> {
+        self.ordered(read, sort, Some(Box::new(besides)))
+    }
+
+    /// Reads these parts of the files instead of all that there is of them, and only these files.
+    pub fn narrowed(mut self, inputs: Vec<Input>) -> Self {
+        self.sources.inputs = inputs;
+        self
+    }
+
+    fn ordered(
+        self,
+        read: ReadOptions,
+        sort: SortOptions,
+        besides: Option<Besides<'_>>,
+    ) -> Result<Sorted<'a>, ArchiveError> {
         let ordering = Ordering {
             inputs: &self.sources.inputs,
             read: read.within_limits(),
@@ -104,6 +132,7 @@ impl<'a> Archive<'a> {
             strict: self.strict,
             careful: self.careful,
             max_runs: MAX_RUNS_BY_START,
+            besides,
         };
         ordering.sorted(self.on_reject)
     }

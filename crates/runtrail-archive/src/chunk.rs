@@ -43,11 +43,16 @@ pub(crate) struct Chunks {
 
 impl Chunks {
     pub(crate) fn new(input: Plain) -> Self {
+        Self::starting_at(input, 0, 1)
+    }
+
+    /// Of an input that begins at that byte and line of what it is shown as.
+    pub(crate) fn starting_at(input: Plain, byte: u64, line: u64) -> Self {
         Self {
             input,
             tail: Vec::new(),
-            byte: 0,
-            line: 1,
+            byte,
+            line,
             ended: false,
             failure: None,
         }

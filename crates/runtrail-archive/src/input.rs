@@ -4,14 +4,14 @@ mod gzip;
 mod zstd;
 
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use gzip::Gzip;
 use zstd::Zstd;
 
-use crate::source::Input;
+use crate::source::{Extent, Input};
 
 /// How many bytes decide what a file is.
 const SNIFF: usize = 4096;
@@ -185,10 +185,13 @@ pub(crate) struct Opened {
 
 /// Opens an input and says what it is; `bytes_read` counts the stored bytes of compressed ones.
 pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
-    let Input::File { path, .. } = input else {
+    let Input::File { path, extent, .. } = input else {
         return open_stream(Box::new(io::stdin()), bytes_read);
     };
     let mut file = File::open(path)?;
+    if let Some(extent) = extent {
+        return open_extent(file, *extent, bytes_read);
+    }
     let mut head = Vec::with_capacity(SNIFF);
     file.by_ref().take(SNIFF as u64).read_to_end(&mut head)?;
     let format = sniff(&head);
@@ -203,21 +206,39 @@ pub(crate) fn open(input: &Input, bytes_read: &Arc<AtomicU64>) -> io::Result<Ope
     open_sniffed(head, Box::new(file), bytes_read)
 }
 
-/// Returns the size of a file that may be lines of events and can be read from any place; `None`
+fn open_extent(mut file: File, extent: Extent, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {
+    file.seek(SeekFrom::Start(extent.from))?;
+    let mut part = file.take(extent.bytes());
+    let mut head = Vec::with_capacity(SNIFF);
+    part.by_ref().take(SNIFF as u64).read_to_end(&mut head)?;
+    let format = sniff(&head);
+    if matches!(format, Format::Plain | Format::Empty) {
+        return Ok(Opened {
+            format,
+            plain: Plain::Other(Box::new(Cursor::new(head).chain(part))),
+            uncounted: true,
+        });
+    }
+    open_sniffed(head, Box::new(part), bytes_read)
+}
+
+/// Returns the part to read of a file that may be lines of events and can be read from any place; `None`
 /// for any other, such as spans, and for what cannot be opened.
-pub(crate) fn lines_file(path: &std::path::Path) -> Option<u64> {
+pub(crate) fn lines_file(path: &std::path::Path, extent: Option<Extent>) -> Option<Extent> {
     let mut file = File::open(path).ok()?;
     let meta = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let extent = extent.unwrap_or_else(|| Extent::first(meta.len()));
+    file.seek(SeekFrom::Start(extent.from)).ok()?;
     let mut head = Vec::with_capacity(SNIFF);
     file.by_ref()
-        .take(SNIFF as u64)
+        .take(extent.bytes().min(SNIFF as u64))
         .read_to_end(&mut head)
         .ok()?;
     let start = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head);
     let first = start.iter().find(|byte| !byte.is_ascii_whitespace());
     // Files such as those under /proc have a size of 0 and are not.
-    let lines = sniff(&head) == Format::Plain && first != Some(&b'[') && meta.len() > 0;
-    lines.then_some(meta.len())
+    let lines = sniff(&head) == Format::Plain && first != Some(&b'[') && meta.len() >= extent.until;
+    (lines && extent.bytes() > 0).then_some(extent)
 }
 
 fn open_stream(mut raw: Box<dyn Read + Send>, bytes_read: &Arc<AtomicU64>) -> io::Result<Opened> {

@@ -24,8 +24,8 @@ use runtrail_core::time::Timestamp;
 use store::Store;
 pub(crate) use stream::Stream;
 use stream::UnitStream;
-use survey::{Care, survey};
-use unit::{ReadUnit, TextFile, Unit, unit_reader};
+use survey::{Care, Survey, survey};
+use unit::{ReadUnit, Source, TextFile, Unit, unit_reader};
 
 use crate::archive::{OnReject, Split};
 use crate::error::ArchiveError;
@@ -53,6 +53,33 @@ pub(crate) struct Ordering<'a> {
     pub(crate) careful: bool,
     /// Up to how many runs come by when they started: [`MAX_RUNS_BY_START`].
     pub(crate) max_runs: usize,
+    /// Says what to read besides, once it is known which runs there are.
+    pub(crate) besides: Option<Besides<'a>>,
+}
+
+/// Says what to read besides, of the runs that there are.
+pub(crate) type Besides<'a> =
+    Box<dyn FnOnce(&SeenRuns<'_>) -> Result<Vec<Input>, ArchiveError> + 'a>;
+
+/// The runs that an archive mentions, before any of their events is handed out.
+pub struct SeenRuns<'a> {
+    tables: [&'a RunTable; 2],
+    hasher: &'a IdHasher,
+}
+
+impl SeenRuns<'_> {
+    /// Whether all of them are known; where there are too many, none is.
+    pub fn are_known(&self) -> bool {
+        !self.tables.iter().any(|table| table.overflowed())
+    }
+
+    /// Returns the time that no event of a run is earlier than; `None` where the archive mentions no such
+    /// run.
+    pub fn start(&self, request_id: &str) -> Option<Timestamp> {
+        let hash = self.hasher.hash(request_id.as_bytes());
+        let start = |table: &&RunTable| table.find(hash).map(|run| table.start(run));
+        self.tables.iter().filter_map(start).min()
+    }
 }
 
 /// What is not read by pieces, and has been read.
@@ -64,7 +91,10 @@ struct Whole {
 }
 
 impl Ordering<'_> {
-    pub(crate) fn sorted(self, mut on_reject: OnReject<'_>) -> Result<Sorted<'_>, ArchiveError> {
+    pub(crate) fn sorted(
+        mut self,
+        mut on_reject: OnReject<'_>,
+    ) -> Result<Sorted<'_>, ArchiveError> {
         let hasher = IdHasher::default();
         let mut care = match (self.strict, self.careful) {
             (true, _) => Care::Strict,
@@ -84,28 +114,27 @@ impl Ordering<'_> {
             report: ReadReport::default(),
         };
         loop {
-            let found = survey(
-                &files,
-                &self.read,
-                &hasher,
-                care,
-                self.max_runs,
-                self.progress,
-            )?;
+            let found = self.survey(&files, &hasher, care)?;
             if let Some(source) = found.reject {
-                for bad in &source.bad {
-                    on_reject(&reject_of(&source.lines.file.name, &source.chunk, bad))?;
-                }
-                return Err(ArchiveError::Refused);
+                return refuse(&source, &mut on_reject);
             }
             if !found.irregular.is_empty() {
                 files.retain(|(number, _)| !found.irregular.contains(number));
                 continue;
             }
             self.read_whole(&files, &mut whole, &mut on_reject)?;
+            if let Some(besides) = self.besides.take() {
+                let inputs = besides(&SeenRuns {
+                    tables: [&found.table, whole.store.table()],
+                    hasher: &hasher,
+                })?;
+                self.read_besides(&inputs, &mut whole, &mut on_reject)?;
+            }
             let mut table = found.table;
             table.append(whole.store.table());
             if table.overflowed() {
+                let lines = files.iter().map(|(_, file)| file.name.clone());
+                whole.report.lines.extend(lines);
                 return self.by_id(whole, on_reject);
             }
             let order = table.unit_order();
@@ -124,7 +153,7 @@ impl Ordering<'_> {
             let held = whole.store.held();
             let Whole { store, report, .. } = whole;
             units.extend(store.into_units());
-            let units = self.stream(units, &order, report, files.len(), on_reject);
+            let units = self.stream(units, &order, report, &files, on_reject);
             if fits {
                 let stream = Stream::new(units, table, hasher, &position, room);
                 return Ok(Sorted::streamed(stream, self.sort));
@@ -133,19 +162,28 @@ impl Ordering<'_> {
         }
     }
 
+    fn survey(
+        &self,
+        files: &[(usize, Arc<TextFile>)],
+        hasher: &IdHasher,
+        care: Care,
+    ) -> Result<Survey, ArchiveError> {
+        let (read, limit) = (&self.read, self.max_runs);
+        survey(files, read, hasher, care, limit, self.progress)
+    }
+
     /// Returns the inputs that look as if they could be read by pieces.
     fn files(&self) -> Vec<(usize, Arc<TextFile>)> {
         let numbered = self.inputs.iter().enumerate();
         numbered
             .filter_map(|(number, input)| {
-                let Input::File { path, .. } = input else {
+                let Input::File { path, extent, .. } = input else {
                     return None;
                 };
-                let size = input::lines_file(path)?;
                 let file = TextFile {
                     path: path.clone(),
                     name: input.name(),
-                    size,
+                    extent: input::lines_file(path, *extent)?,
                 };
                 Some((number, Arc::new(file)))
             })
@@ -192,15 +230,40 @@ impl Ordering<'_> {
         Ok(())
     }
 
+    /// Reads what is read besides, which the report says nothing of: whoever named it knows.
+    fn read_besides(
+        &self,
+        inputs: &[Input],
+        whole: &mut Whole,
+        on_reject: &mut OnReject<'_>,
+    ) -> Result<(), ArchiveError> {
+        let mut reader = Reader::new(self.read, self.progress);
+        let (store, sort) = (&mut whole.store, &self.sort);
+        let mut take = |events, bytes| {
+            store
+                .push(events, bytes)
+                .map_err(|error| sort.temp_error(error))
+        };
+        let mut sink = Split {
+            take: &mut take,
+            on_reject,
+        };
+        inputs
+            .iter()
+            .try_for_each(|input| reader.read(input, &mut sink))
+    }
+
     fn stream<'r>(
         &self,
         units: Vec<Unit>,
         order: &[u32],
         mut report: ReadReport,
-        files: usize,
+        files: &[(usize, Arc<TextFile>)],
         on_reject: OnReject<'r>,
     ) -> UnitStream<'r> {
-        report.files += files as u64;
+        report.files += files.len() as u64;
+        let names = files.iter().map(|(_, file)| file.name.clone());
+        report.lines.extend(names);
         let mut units: Vec<_> = units.into_iter().map(Some).collect();
         let units: Vec<Unit> = order
             .iter()
@@ -264,6 +327,14 @@ impl Ordering<'_> {
     }
 }
 
+/// Tells of what cannot be read, where nothing of the kind is wanted.
+fn refuse<T>(source: &Source, on_reject: &mut OnReject<'_>) -> Result<T, ArchiveError> {
+    for bad in &source.bad {
+        on_reject(&reject_of(&source.lines.file.name, &source.chunk, bad))?;
+    }
+    Err(ArchiveError::Refused)
+}
+
 /// When each run of an archive starts.
 #[derive(Debug)]
 pub(crate) struct RunStarts {
@@ -302,6 +373,7 @@ mod tests {
             path: file.path().to_owned(),
             size: lines.len() as u64,
             named: true,
+            extent: None,
         };
         let ordering = Ordering {
             inputs: &[input],
@@ -317,6 +389,7 @@ mod tests {
             strict: false,
             careful: false,
             max_runs,
+            besides: None,
         };
         let mut sorted = ordering.sorted(Box::new(|_| Ok(()))).unwrap();
         let mut runs: Vec<(String, usize)> = Vec::new();

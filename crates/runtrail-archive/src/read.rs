@@ -77,6 +77,9 @@ pub struct ReadReport {
     pub failed: Vec<(String, String)>,
     /// Files in a store that the store itself does not know of, left out.
     pub stray: Vec<String>,
+    /// Inputs of lines with a value each, as [`Archive::sorted`](crate::Archive::sorted) found: what is
+    /// appended to them can be read without what is there.
+    pub lines: Vec<String>,
 }
 
 impl ReadReport {
@@ -93,6 +96,7 @@ impl ReadReport {
         self.skipped.extend(other.skipped);
         self.failed.extend(other.failed);
         self.stray.extend(other.stray);
+        self.lines.extend(other.lines);
     }
 
     /// Returns the number of rejects.
@@ -165,7 +169,7 @@ impl<'a> Reader<'a> {
         let found_in_folder = matches!(input, Input::File { named: false, .. });
         let what = match opened.format {
             Format::Plain | Format::Gzip | Format::Zstd => {
-                return self.read_text(name, opened, sink);
+                return self.read_text(name, input.start(), opened, sink);
             }
             Format::Empty => {
                 self.report.empty.push(name.to_owned());
@@ -206,6 +210,7 @@ impl<'a> Reader<'a> {
     fn read_text(
         &mut self,
         name: &str,
+        (byte, line): (u64, u64),
         opened: Opened,
         sink: &mut dyn Sink,
     ) -> Result<(), ArchiveError> {
@@ -213,7 +218,7 @@ impl<'a> Reader<'a> {
             name,
             compressed: opened.format != Format::Plain,
             uncounted: opened.uncounted,
-            chunks: Chunks::new(opened.plain),
+            chunks: Chunks::starting_at(opened.plain, byte, line),
             place: Place::default(),
             waiting: VecDeque::new(),
             want: self.options.chunk,

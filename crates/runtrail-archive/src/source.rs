@@ -9,6 +9,34 @@ use walkdir::WalkDir;
 use crate::error::ArchiveError;
 use crate::store::{EventStore, OpenStore};
 
+/// A part of a file that is read as if it were all of it. What comes after it, such as what is appended
+/// meanwhile, is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// The byte that it begins with, from 0: the first of a line.
+    pub from: u64,
+    /// The byte that comes after it.
+    pub until: u64,
+    /// The number of the line that it begins with, from 1.
+    pub line: u64,
+}
+
+impl Extent {
+    /// A file's first bytes.
+    pub fn first(until: u64) -> Self {
+        Self {
+            from: 0,
+            until,
+            line: 1,
+        }
+    }
+
+    /// Returns how many bytes it has.
+    pub fn bytes(&self) -> u64 {
+        self.until.saturating_sub(self.from)
+    }
+}
+
 /// One input to read.
 #[derive(Debug, Clone)]
 pub enum Input {
@@ -20,6 +48,8 @@ pub enum Input {
         size: u64,
         /// Whether it was named itself, rather than found in a folder.
         named: bool,
+        /// The part of it to read; `None` for all that there is when it is read.
+        extent: Option<Extent>,
     },
     /// Standard input.
     Stdin,
@@ -37,9 +67,24 @@ impl Input {
         }
     }
 
-    /// Returns the size in bytes; 0 where it is not known.
+    /// Returns the byte and the line that it begins with.
+    pub(crate) fn start(&self) -> (u64, u64) {
+        match self {
+            Self::File {
+                extent: Some(extent),
+                ..
+            } => (extent.from, extent.line),
+            _ => (0, 1),
+        }
+    }
+
+    /// Returns the size in bytes of what is read; 0 where it is not known.
     pub fn size(&self) -> u64 {
         match self {
+            Self::File {
+                extent: Some(extent),
+                ..
+            } => extent.bytes(),
             Self::File { size, .. } => *size,
             Self::Stdin => 0,
             Self::Store(store) => store.size(),
@@ -107,6 +152,7 @@ fn resolve_one(
                 path: path.to_owned(),
                 size: meta.len(),
                 named: true,
+                extent: None,
             });
             Ok(())
         }
@@ -160,6 +206,7 @@ fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
                 path: entry.into_path(),
                 size,
                 named: false,
+                extent: None,
             });
         }
     }
@@ -196,6 +243,7 @@ fn glob(pattern: &str, open: &OpenStore<'_>, found: &mut Sources) -> Result<(), 
                 path: path.to_owned(),
                 size,
                 named: true,
+                extent: None,
             });
         }
     }

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use runtrail_archive::ReadOptions;
 use runtrail_core::wire::WireOptions;
 
-pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine};
+pub(crate) use export::{ExportArgs, ExporterKind, OnBadLine, OpenRunsArg};
 pub(crate) use journal::JournalArgs;
 pub(crate) use proof::{At, ReplayArgs, VerifyArgs};
 pub(crate) use triggers::{

@@ -16,7 +16,7 @@ use crate::code::Code;
 pub(crate) type Outcome = Result<Code, Failure>;
 
 /// Why a command stopped, as a person is told.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Failure {
     /// The exit code.
     pub(crate) code: Code,

@@ -8,6 +8,7 @@ mod it {
     mod demo;
     mod destinations;
     mod export;
+    mod grow;
     mod interrupt;
     mod journal;
     mod lake;

@@ -149,6 +149,12 @@ impl Fold {
             .flat_map(RunFold::open_spans)
     }
 
+    /// Whether anything of a run that is being folded is open: an op or a group.
+    pub fn has_open_spans(&self, request_id: &str) -> bool {
+        let run = self.runs.find(request_id);
+        run.is_some_and(|run| run.open_spans > 0)
+    }
+
     /// Returns the state of a run that is being folded, as JSON, to be continued elsewhere: what
     /// [`Fold::restore_run`] and then the rest of the run give is what this fold would have given.
     ///

@@ -53,6 +53,9 @@ pub enum LakeError {
         /// Why.
         source: io::Error,
     },
+    /// What the lake holds already, and this export changes, cannot be read.
+    #[error("cannot read what the lake holds")]
+    Existing(#[from] LakeReadError),
     /// An encoding thread ended without a result.
     #[error("an encoding thread panicked")]
     ThreadLost,

@@ -1,7 +1,11 @@
 //! The exporter.
 
 mod build;
+mod carry;
+mod changes;
+mod give_way;
 mod parts;
+mod tidy;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,17 +16,22 @@ use runtrail_core::export::{Batch, ExportError, Exporter};
 use runtrail_core::fold::Fold;
 use runtrail_core::span::{RunSummary, RunTotals, SpanRecord};
 use runtrail_core::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use build::LakeBuilder;
+use carry::Carried;
+pub use changes::{Changes, OpenRuns, Whole};
+use give_way::is_listed;
 use parts::Parts;
+pub(crate) use tidy::undo;
 
-use crate::commit::CommitRecord;
+use crate::commit::{CommitRecord, LakeLayout};
 use crate::encode::EncodePool;
 use crate::error::LakeError;
 use crate::fresh::BatchEvent;
 use crate::partition::PartitionKey;
 use crate::rows::{RowBuilder, event_bytes, push_group, push_link, push_op, push_run};
+use crate::schema::SCHEMA_VERSION;
 use crate::settings::{Partition, Table, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
@@ -42,18 +51,39 @@ pub struct LakeFile {
 }
 
 /// One source of an export, for the lake's log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SourceInfo {
     /// The source's name: a path, a URL, `-`.
     pub name: String,
-    /// Its stored size in bytes; 0 where it is not known.
+    /// How many stored bytes of it the lake holds what was in; 0 where that is not known.
+    #[serde(default)]
     pub bytes: u64,
+    /// What tells these bytes from others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
+    /// How it was read, where that decides about what can be read of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<String>,
+    /// Where what is appended to it can be read from, where it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<ResumeAt>,
+}
+
+/// Where what is appended to a source begins.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ResumeAt {
+    /// The byte, from 0.
+    pub byte: u64,
+    /// The number of the line that it is in, from 1.
+    pub line: u64,
+    /// What tells the bytes before it from others.
+    pub hash: String,
 }
 
 /// What an export came to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct LakeReport {
-    /// The files that the lake holds because of it, by path.
+    /// The files that the lake holds because of it, by path. They also hold the rows of parts that gave way.
     pub files: Vec<LakeFile>,
     /// Events taken.
     pub events: u64,
@@ -65,6 +95,12 @@ pub struct LakeReport {
     pub quarantine: Option<String>,
     /// The export's record in the lake's log.
     pub record: Option<String>,
+    /// Parts of earlier exports that gave way to these.
+    pub removed: Vec<String>,
+    /// Runs that are open, and carried on to the next export.
+    pub carried: u64,
+    /// Runs that were to be carried, and were closed as truncated because there are too many.
+    pub not_carried: u64,
 }
 
 /// Gives an export's report once it is closed.
@@ -86,13 +122,17 @@ pub struct Lake {
     tables: Tables,
     partition: Partition,
     store: Arc<Store>,
-    work: WorkDir,
+    work: Arc<WorkDir>,
     waiting: Waiting,
     pool: EncodePool,
     parts: Parts,
     fold: Fold,
     spans: Vec<SpanRecord>,
     sources: Vec<SourceInfo>,
+    changes: Changes,
+    /// Whether the export was told what the lake holds, be it nothing.
+    is_informed: bool,
+    carried: Carried,
     quarantine: Option<(PathBuf, BTreeMap<String, u64>)>,
     events: u64,
     totals: RunTotals,
@@ -125,6 +165,18 @@ impl Lake {
     /// It is published with the export and named in its record.
     pub fn set_quarantine(&mut self, staged: PathBuf, rejects: BTreeMap<String, u64>) {
         self.quarantine = Some((staged, rejects));
+    }
+
+    /// Names the sources of the export, for the lake's log, in place of those that were named before.
+    pub fn set_sources(&mut self, sources: Vec<SourceInfo>) {
+        self.sources = sources;
+    }
+
+    /// Says what the export changes of what the lake holds already. It is said before the first event.
+    pub fn change(&mut self, changes: Changes) {
+        self.changes = changes;
+        self.is_informed = true;
+        self.begin_carried();
     }
 
     /// Returns a handle to the report of the export.
@@ -165,6 +217,9 @@ impl Lake {
             return Ok(());
         };
         self.events += 1;
+        if self.carried.may_continue() {
+            self.take_up(&event.request_id)?;
+        }
         if self.tables.contains(Table::Events) {
             let key = PartitionKey::of(Table::Events, self.partition, event.timestamp);
             let event = BatchEvent {
@@ -205,6 +260,13 @@ impl Lake {
     }
 
     fn finish_run(&mut self, request_id: &str) -> Result<(), LakeError> {
+        if self.carry(request_id) {
+            return Ok(());
+        }
+        self.end_run(request_id)
+    }
+
+    fn end_run(&mut self, request_id: &str) -> Result<(), LakeError> {
         let Some(run) = self.fold.finish_run(request_id, &mut self.spans) else {
             return Ok(());
         };
@@ -246,6 +308,8 @@ impl Lake {
         for run in self.fold.open_runs() {
             self.finish_run(&run)?;
         }
+        self.close_carried()?;
+        let gone = self.take_over()?;
         for key in self.waiting.partitions() {
             self.parts.expect(key, self.waiting.row_groups(key));
             self.encode(key)?;
@@ -253,13 +317,26 @@ impl Lake {
         self.pool.drain(|encoded| self.parts.append(encoded))?;
         let files = self.parts.finish()?;
         let (quarantine, rejects) = self.publish_quarantine()?;
+        let carried = self.publish_carried()?;
+        let removed: Vec<String> = gone
+            .into_iter()
+            .filter(|path| !is_listed(&files, path))
+            .collect();
         let record = CommitRecord {
+            schema_version: SCHEMA_VERSION,
+            layout: LakeLayout::new(self.tables, self.partition),
+            sources: &self.sources,
+            parts: &files,
+            removes: &removed,
+            replaces: &self.changes.sources,
+            carried: self.is_informed.then_some(carried.as_slice()),
             events: self.events,
             runs: self.totals.runs,
+            rejects: &rejects,
             quarantine: quarantine.as_deref(),
-            ..CommitRecord::new(&self.sources, &files, &rejects)
         };
         let record = record.append(&self.store, self.work.path())?;
+        self.remove(&removed, &carried)?;
         let report = LakeReport {
             files,
             events: self.events,
@@ -267,6 +344,9 @@ impl Lake {
             misfits: self.parts.take_misfits(self.waiting.take_misfits()),
             quarantine,
             record: Some(record),
+            removed,
+            carried: self.carried.len(),
+            not_carried: self.carried.too_many,
         };
         self.work.keep();
         // Only one close can be, since it consumes the exporter.

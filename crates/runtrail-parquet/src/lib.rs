@@ -62,11 +62,13 @@
 //! the files of an undisturbed one. Folders that were made for an export that came to nothing go
 //! with it.
 
+mod carried;
 mod commit;
 mod encode;
 mod error;
 mod fresh;
 mod lake;
+mod lock;
 mod part;
 mod partition;
 mod read;
@@ -77,11 +79,17 @@ mod store;
 mod waiting;
 mod work;
 
+pub use carried::{CarriedRun, MAX_CARRIED_BYTES, MAX_CARRIED_RUNS};
+pub use commit::LakeLayout;
 pub use error::{LakeError, LakeReadError};
-pub use lake::{Lake, LakeBuilder, LakeFile, LakeReport, LakeReportHandle, SourceInfo};
+pub use lake::{
+    Changes, Lake, LakeBuilder, LakeFile, LakeReport, LakeReportHandle, OpenRuns, ResumeAt,
+    SourceInfo, Whole,
+};
+pub use lock::LakeLock;
 pub use read::{
-    BadRow, EventPart, EventRow, EventsRead, LakeReader, ListedPart, Listing, LogRecord,
-    LoggedSource, PartCheck, RunFilter, Stopped,
+    BadRow, EventPart, EventRow, EventsRead, Held, LakeReader, ListedPart, Listing, LogRecord,
+    PartCheck, RunFilter, Stopped,
 };
 pub use schema::{SCHEMA_VERSION, arrow_schema};
-pub use settings::{LakeSettings, MIN_MEMORY, Partition, Table, Tables, UnknownSetting};
+pub use settings::{LakeSettings, MIN_MEMORY, Partition, Publish, Table, Tables, UnknownSetting};

@@ -34,6 +34,29 @@ impl PartitionKey {
         }
     }
 
+    /// The folder that a part of a table is in, by the part's path; `None` where the path is none that
+    /// [`PartitionKey::path`] gives.
+    pub(crate) fn of_part(table: Table, part: &str) -> Option<Self> {
+        let (folder, _) = part.rsplit_once('/')?;
+        let mut segments = folder.split('/').skip(1);
+        let number = |text: &str| text.parse::<u32>().ok();
+        let date = match segments.next() {
+            Some(segment) => {
+                let date = segment.strip_prefix("date=")?;
+                let (year, day) = date.rsplit_once('-')?;
+                let (year, month) = year.rsplit_once('-')?;
+                Some((year.parse().ok()?, number(month)?, number(day)?))
+            }
+            None => None,
+        };
+        let hour = match segments.next() {
+            Some(segment) => Some(number(segment.strip_prefix("hour=")?)?),
+            None => None,
+        };
+        let key = Self { table, date, hour };
+        (key.path() == folder).then_some(key)
+    }
+
     /// The folder's path within the lake, Hive style.
     pub(crate) fn path(&self) -> String {
         let mut path = self.table.as_str().to_owned();
@@ -58,5 +81,27 @@ mod tests {
         assert_eq!(path(Partition::Date), "events/date=2026-11-20");
         assert_eq!(path(Partition::Hour), "events/date=2026-11-20/hour=18");
         assert_eq!(path(Partition::None), "events");
+    }
+
+    #[test]
+    fn a_part_tells_its_folder() {
+        for folder in [
+            "ops",
+            "ops/date=2026-11-20",
+            "ops/date=2026-11-20/hour=08",
+            "ops/date=-001-01-01",
+        ] {
+            let key = PartitionKey::of_part(Table::Ops, &format!("{folder}/part.parquet"));
+            assert_eq!(key.unwrap().path(), folder);
+        }
+        for folder in [
+            "runs/date=2026-11-20",
+            "ops/day=1",
+            "ops/date=2026-11-20/x",
+            "ops/date=2026-1-2",
+        ] {
+            let part = format!("{folder}/part.parquet");
+            assert_eq!(PartitionKey::of_part(Table::Ops, &part), None, "{part}");
+        }
     }
 }

@@ -4,20 +4,25 @@ mod check;
 mod columns;
 mod events;
 mod listing;
+mod others;
 mod part;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use runtrail_core::event::TraceEvent;
+use runtrail_core::text::Text;
 
 pub use check::PartCheck;
 pub use columns::EventRow;
 pub use events::BadRow;
-pub use listing::{ListedPart, Listing, LogRecord, LoggedSource};
+pub use listing::{Held, ListedPart, Listing, LogRecord};
+pub(crate) use others::TablePart;
 pub use part::EventPart;
 
+use crate::carried::{self, CarriedRun};
 use crate::error::LakeReadError;
 use crate::settings::Table;
 use events::Gatherer;
@@ -104,6 +109,48 @@ impl LakeReader {
     /// Returns the files that the lake is made of.
     pub fn listing(&self) -> &Listing {
         &self.listing
+    }
+
+    /// Returns the lake as it is without some parts, by their paths.
+    #[must_use]
+    pub fn without(&self, parts: &BTreeSet<String>) -> Self {
+        let mut listing = Listing::clone(&self.listing);
+        listing.parts.retain(|part| !parts.contains(&part.path));
+        Self {
+            root: self.root.clone(),
+            listing: Arc::new(listing),
+        }
+    }
+
+    /// Returns the runs that earlier exports carry, to be continued; see
+    /// [`OpenRuns::Carry`](crate::OpenRuns::Carry).
+    pub fn carried(&self) -> Result<Vec<CarriedRun>, LakeReadError> {
+        let mut runs = Vec::new();
+        for path in self.listing.carried().1 {
+            runs.extend(carried::read(&self.root.join(path), path)?);
+        }
+        Ok(runs)
+    }
+
+    /// Returns the runs that the lake holds rows of and that are wanted, by their ids: as `runs` has them, or
+    /// in a lake without this table another one.
+    pub fn runs(
+        &self,
+        wants: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<BTreeSet<Text>, LakeReadError> {
+        let mut runs = BTreeSet::new();
+        let by_table = [Table::Runs, Table::Events, Table::Ops, Table::Groups];
+        let mut tables = by_table.into_iter();
+        let table = tables.find(|table| self.listing.parts_of(*table).next().is_some());
+        let parts = table.map(|table| self.listing.parts_of(table));
+        for part in parts.into_iter().flatten() {
+            TablePart::open(&self.root, part.table, &part.path)?.each_run(&mut |run| {
+                if wants(run) {
+                    runs.insert(run.into());
+                }
+            })?;
+        }
+        Ok(runs)
     }
 
     /// Opens a part of the events table.

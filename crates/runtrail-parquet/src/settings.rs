@@ -71,6 +71,15 @@ impl Tables {
     }
 }
 
+impl fmt::Display for Tables {
+    /// As [`Tables::from_str`] reads it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = Table::ALL.into_iter().filter(|table| self.contains(*table));
+        let names: Vec<_> = names.map(Table::as_str).collect();
+        f.write_str(&names.join(","))
+    }
+}
+
 impl Default for Tables {
     /// All tables.
     fn default() -> Self {
@@ -110,6 +119,17 @@ pub enum Partition {
     None,
 }
 
+impl Partition {
+    /// Returns the name that [`Partition::from_str`] reads.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Date => "date",
+            Self::Hour => "hour",
+            Self::None => "none",
+        }
+    }
+}
+
 impl FromStr for Partition {
     type Err = UnknownSetting;
 
@@ -129,6 +149,16 @@ impl FromStr for Partition {
 /// The least memory, in bytes, that a lake can be written in; see [`LakeSettings::memory`].
 pub const MIN_MEMORY: usize = 32 << 20;
 
+/// When the files of an export become visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Publish {
+    /// Each when it is complete.
+    #[default]
+    Completed,
+    /// All when the export ends, one right after the other.
+    Closed,
+}
+
 /// How a lake is written. The numbers that decide about bytes are `row_group_rows`,
 /// `row_group_bytes`, `target_file_size` and `zstd_level`; memory and threads never do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,10 +176,12 @@ pub struct LakeSettings {
     pub target_file_size: u64,
     /// The Zstandard level, 1 to 22.
     pub zstd_level: i32,
+    /// When files become visible.
+    pub publish: Publish,
 }
 
 impl LakeSettings {
-    /// The settings of a batch export: the row groups that readers like best.
+    /// The settings of a batch export: the row groups that readers like best, visible when all is written.
     pub fn batch(memory: usize, threads: usize) -> Self {
         Self {
             memory,
@@ -158,6 +190,7 @@ impl LakeSettings {
             row_group_bytes: 64 << 20,
             target_file_size: 512 << 20,
             zstd_level: 3,
+            publish: Publish::Closed,
         }
     }
 }
@@ -167,6 +200,7 @@ impl Default for LakeSettings {
     fn default() -> Self {
         Self {
             row_group_bytes: 8 << 20,
+            publish: Publish::Completed,
             ..Self::batch(64 << 20, 1)
         }
     }

@@ -92,6 +92,28 @@ impl Store {
         }
     }
 
+    /// Removes a file; one that is not there is removed already.
+    pub(crate) fn remove(&self, path: &str) -> Result<(), LakeError> {
+        match self {
+            Self::Local(root) => {
+                let target = root.join(path);
+                let removed = match fs::remove_file(&target) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                    Err(error) => Err(error),
+                    Ok(()) => sync_dir(target.parent().unwrap_or(root)),
+                };
+                removed.map_err(|source| write_error(&target, source))
+            }
+            Self::Object(lake) => match lake.block_on(path, lake.store.delete(&lake.key(path))) {
+                Err(LakeError::Store {
+                    source: object_store::Error::NotFound { .. },
+                    ..
+                }) => Ok(()),
+                removed => removed,
+            },
+        }
+    }
+
     /// Reads the small files of a folder, in the order of their names; none where there is no folder.
     pub(crate) fn read_folder(&self, path: &str) -> Result<Vec<(String, String)>, LakeError> {
         match self {
@@ -246,7 +268,7 @@ pub(crate) fn create_dirs(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_dir(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(folder: &Path) -> io::Result<()> {
     // Windows has no folder handles to sync; a rename there is as durable as it gets.
     if cfg!(windows) {
         Ok(())

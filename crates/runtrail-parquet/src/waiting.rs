@@ -192,6 +192,30 @@ impl Waiting {
         Ok(false)
     }
 
+    /// Adds rows of a table to their partition; whether its row group is full with them, and to be taken.
+    pub(crate) fn push_rows(
+        &mut self,
+        key: PartitionKey,
+        rows: RecordBatch,
+    ) -> Result<bool, LakeError> {
+        let pending = self.partitions.entry(key).or_default();
+        let bytes = rows.get_array_memory_size();
+        pending.rows += rows.num_rows();
+        pending.bytes += bytes;
+        pending.batch_memory += bytes;
+        pending.batches.push(rows);
+        pending.pushed = self.clock;
+        self.clock += bytes as u64;
+        self.memory += bytes;
+        if pending.rows >= self.row_group_rows || pending.bytes >= self.row_group_bytes {
+            return Ok(true);
+        }
+        if self.memory > self.limit {
+            self.park_oldest()?;
+        }
+        Ok(false)
+    }
+
     /// Bytes of memory that a partition's rows will take once they are taken.
     pub(crate) fn size(&self, key: PartitionKey) -> usize {
         self.partitions.get(&key).map_or(0, |pending| {

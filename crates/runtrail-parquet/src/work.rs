@@ -1,8 +1,10 @@
 //! The folder that an export stages its files in, and what killed exports left there.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::TempDir;
 
@@ -13,6 +15,8 @@ use crate::store::create_dirs;
 const GUARD: &str = ".lock";
 /// Held by an export for as long as it lives, in its work folder.
 const ALIVE: &str = "lock";
+/// Names what an export makes visible, a path a line, before it does.
+const ANNOUNCED: &str = "announced";
 
 /// How often an export looks for the guard again where others take it away: each time it is one
 /// that came to nothing.
@@ -24,6 +28,7 @@ pub(crate) struct WorkDir {
     own: Option<(TempDir, File)>,
     /// The folders that were made for it, innermost first.
     made: Vec<PathBuf>,
+    kept: AtomicBool,
 }
 
 impl WorkDir {
@@ -32,10 +37,15 @@ impl WorkDir {
     /// An export that is still running holds a lock in its folder, which ends with its process
     /// however that ends; so whatever is not locked belongs to nobody.
     /// `made` are the folders that the export makes, `parent` among them, [innermost first](missing).
-    pub(crate) fn create(parent: &Path, made: Vec<PathBuf>) -> Result<Self, LakeError> {
+    /// `undo` is handed what killed exports [announced](WorkDir::announce), and no living one did.
+    pub(crate) fn create(
+        parent: &Path,
+        made: Vec<PathBuf>,
+        undo: &dyn Fn(BTreeSet<String>) -> io::Result<()>,
+    ) -> Result<Self, LakeError> {
         let create = || {
             let _guard = guard(parent)?;
-            remove_abandoned(parent)?;
+            remove_abandoned(parent, undo)?;
             let dir = tempfile::Builder::new()
                 .prefix("export-")
                 .tempdir_in(parent)?;
@@ -47,6 +57,7 @@ impl WorkDir {
             Ok(own) => Ok(Self {
                 own: Some(own),
                 made,
+                kept: AtomicBool::new(false),
             }),
             Err(source) => Err(LakeError::Write {
                 path: parent.to_owned(),
@@ -60,9 +71,29 @@ impl WorkDir {
         own.map_or(Path::new(""), |(dir, _)| dir.path())
     }
 
+    /// Makes it known which files are about to become visible, so that those of an export that is killed
+    /// before it is recorded can be told from files of others.
+    pub(crate) fn announce<'p>(
+        &self,
+        paths: impl Iterator<Item = &'p str>,
+    ) -> Result<(), LakeError> {
+        let place = self.path().join(ANNOUNCED);
+        let lines: String = paths.flat_map(|path| [path, "\n"]).collect();
+        let append = || {
+            let mut file = File::options().append(true).create(true).open(&place)?;
+            file.write_all(lines.as_bytes())?;
+            file.sync_all()?;
+            crate::store::sync_dir(self.path())
+        };
+        append().map_err(|source| LakeError::Write {
+            path: place.clone(),
+            source,
+        })
+    }
+
     /// Says that the export has come to something: the folders that were made for it stay.
-    pub(crate) fn keep(&mut self) {
-        self.made.clear();
+    pub(crate) fn keep(&self) {
+        self.kept.store(true, Ordering::Relaxed);
     }
 }
 
@@ -71,7 +102,8 @@ impl Drop for WorkDir {
     /// others have put there stays.
     fn drop(&mut self) {
         self.own = None;
-        let Some(parent) = self.made.first() else {
+        let kept = self.kept.load(Ordering::Relaxed);
+        let Some(parent) = self.made.first().filter(|_| !kept) else {
             return;
         };
         let path = parent.join(GUARD);
@@ -115,7 +147,7 @@ fn guard(parent: &Path) -> io::Result<File> {
 
 /// Whether a file still has its name: who held its lock before may have removed it.
 #[cfg(unix)]
-fn is_there(file: &File, path: &Path) -> bool {
+pub(crate) fn is_there(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let found = file.metadata().ok().zip(fs::metadata(path).ok());
     found.is_some_and(|(one, other)| (one.dev(), one.ino()) == (other.dev(), other.ino()))
@@ -123,7 +155,7 @@ fn is_there(file: &File, path: &Path) -> bool {
 
 /// A file that is open is not removed elsewhere.
 #[cfg(not(unix))]
-fn is_there(_: &File, path: &Path) -> bool {
+pub(crate) fn is_there(_: &File, path: &Path) -> bool {
     path.exists()
 }
 
@@ -133,22 +165,42 @@ fn is_alone(parent: &Path) -> bool {
     entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == GUARD))
 }
 
-fn remove_abandoned(parent: &Path) -> io::Result<()> {
+fn remove_abandoned(
+    parent: &Path,
+    undo: &dyn Fn(BTreeSet<String>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (mut abandoned, mut announced, mut alive) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
     for entry in fs::read_dir(parent)? {
         let path: PathBuf = entry?.path();
         if !path.is_dir() {
             continue;
         }
-        let abandoned = match File::open(path.join(ALIVE)) {
+        let paths = match fs::read_to_string(path.join(ANNOUNCED)) {
+            Ok(paths) => paths,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(error) => return Err(error),
+        };
+        // The end of a line that was cut names a file that never became visible.
+        let whole = paths.split_inclusive('\n');
+        let whole = whole.filter_map(|line| line.strip_suffix('\n').map(str::to_owned));
+        let is_abandoned = match File::open(path.join(ALIVE)) {
             Ok(alive) => alive.try_lock().is_ok(),
             Err(_) => true,
         };
-        if abandoned {
-            match fs::remove_dir_all(&path) {
-                // Its export was about to end, and removed it itself.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed?,
-            }
+        if is_abandoned {
+            announced.extend(whole);
+            abandoned.push(path);
+        } else {
+            alive.extend(whole);
+        }
+    }
+    announced.retain(|path| !alive.contains(path));
+    undo(announced)?;
+    for path in abandoned {
+        match fs::remove_dir_all(&path) {
+            // Its export was about to end, and removed it itself.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
         }
     }
     Ok(())
@@ -159,7 +211,25 @@ mod tests {
     use super::*;
 
     fn make(parent: &Path) -> WorkDir {
-        WorkDir::create(parent, missing(parent)).unwrap()
+        WorkDir::create(parent, missing(parent), &|_| Ok(())).unwrap()
+    }
+
+    #[test]
+    fn what_killed_exports_announced_is_undone_unless_a_living_one_did() {
+        let root = tempfile::tempdir().unwrap();
+        let living = make(root.path());
+        living.announce(["shared", "living"].into_iter()).unwrap();
+        let dead = root.path().join("export-dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join(ANNOUNCED), "shared\ndead\ncut").unwrap();
+        let undone = std::cell::RefCell::new(Vec::new());
+        let undo = |paths: BTreeSet<String>| {
+            undone.borrow_mut().extend(paths);
+            Ok(())
+        };
+        WorkDir::create(root.path(), Vec::new(), &undo).unwrap();
+        assert_eq!(undone.into_inner(), ["dead"]);
+        assert!(!dead.exists());
     }
 
     #[test]
@@ -195,7 +265,7 @@ mod tests {
         drop(work);
         assert!(lake.join("_runtrail/note").exists() && !parent.exists());
 
-        let mut work = make(&parent);
+        let work = make(&parent);
         work.keep();
         drop(work);
         assert!(parent.join(GUARD).exists());

@@ -22,6 +22,7 @@ use crate::hash::IdHasher;
 use crate::options::ReadOptions;
 use crate::pool::InOrder;
 use crate::read::Progress;
+use crate::source::Extent;
 
 /// How much is read at a time to find the end of a line.
 const STEP: usize = 64 << 10;
@@ -53,6 +54,14 @@ struct Piece {
     file: Arc<TextFile>,
     from: u64,
     until: u64,
+}
+
+impl Piece {
+    /// How many bytes before it say whether it begins with a line's first byte: the part of the file that
+    /// is read does.
+    fn before(&self) -> u64 {
+        u64::from(self.from > self.file.extent.from)
+    }
 }
 
 struct Surveyed {
@@ -90,10 +99,12 @@ pub(super) fn survey(
     let step = options.chunk.max(1) as u64;
     let files = files.to_vec();
     let pieces = files.into_iter().flat_map(move |(number, file)| {
-        (0..file.size.div_ceil(step)).map(move |piece| Piece {
+        let Extent { from, until, .. } = file.extent;
+        let pieces = file.extent.bytes().div_ceil(step);
+        (0..pieces).map(move |piece| Piece {
             number,
-            from: piece * step,
-            until: ((piece + 1) * step).min(file.size),
+            from: from + piece * step,
+            until: (from + (piece + 1) * step).min(until),
             file: Arc::clone(&file),
         })
     });
@@ -124,7 +135,7 @@ pub(super) fn survey(
             .last()
             .is_none_or(|unit| !Arc::ptr_eq(&unit.file, &file))
         {
-            line = 1;
+            line = file.extent.line;
         }
         if survey.reject.is_none() {
             survey.reject = lot.reject;
@@ -178,7 +189,7 @@ impl Surveyor {
         let Some(range) = self.read_lines(piece)? else {
             return Ok(None);
         };
-        let from = piece.from.saturating_sub(1) + range.start as u64;
+        let from = piece.from - piece.before() + range.start as u64;
         let text = &self.bytes[range];
         let lines = Lines {
             file: Arc::clone(&piece.file),
@@ -232,7 +243,7 @@ impl Surveyor {
     /// line is longer than a value may be.
     fn read_lines(&mut self, piece: &Piece) -> io::Result<Option<Range<usize>>> {
         let file = File::open(&piece.file.path)?;
-        let before = u64::from(piece.from > 0);
+        let before = piece.before();
         let base = piece.from - before;
         let bytes = &mut self.bytes;
         let len = (piece.until - base) as usize;
@@ -247,7 +258,7 @@ impl Surveyor {
             return Ok(Some(0..0));
         };
         let (mut searched, mut read) = (len - 1, len);
-        let size = (piece.file.size - base) as usize;
+        let size = (piece.file.extent.until - base) as usize;
         loop {
             if let Some(at) = memchr::memchr(b'\n', &bytes[searched..read]) {
                 return Ok(Some(start..searched + at + 1));

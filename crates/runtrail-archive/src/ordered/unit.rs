@@ -13,13 +13,15 @@ use crate::chunk::{Chunk, to_text};
 use crate::options::ReadOptions;
 use crate::parse::{Bad, Parsed, Place, parse, room_for};
 use crate::sort::frame_at;
+use crate::source::Extent;
 
 /// A file that is read by pieces.
 #[derive(Debug)]
 pub(super) struct TextFile {
     pub(super) path: PathBuf,
     pub(super) name: String,
-    pub(super) size: u64,
+    /// What is read of it.
+    pub(super) extent: Extent,
 }
 
 /// Whole lines of a file.
@@ -34,7 +36,7 @@ pub(super) struct Lines {
 
 impl Lines {
     fn is_last(&self) -> bool {
-        self.until >= self.file.size
+        self.until >= self.file.extent.until
     }
 
     /// Reads the lines as a chunk.

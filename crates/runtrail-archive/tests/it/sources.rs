@@ -207,6 +207,7 @@ fn failure(path: &str) -> String {
         path: path.into(),
         size: 1,
         named: true,
+        extent: None,
     };
     reader.read(&input, &mut Nothing).unwrap();
     let report = reader.finish();

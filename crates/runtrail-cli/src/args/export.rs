@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{Args, ValueEnum};
-use runtrail_parquet::{Partition, Tables};
+use runtrail_parquet::{OpenRuns, Partition, Tables};
 
 use super::{Format, ReadArgs, after_help};
 use crate::size::parse_bytes;
@@ -18,8 +18,8 @@ const EXAMPLES: &str = "  runtrail export nightly/*.jsonl.zst --to lake
   runtrail export dead.jsonl --to http://localhost:4318 --exporter otlp      send those again
   runtrail export events.jsonl --to spans.jsonl --exporter otlp-json
 
-The same command again gives the same files: nothing is doubled, and an export that was stopped is
-made whole.";
+The same command again does nothing, makes an export whole that was stopped, or adds what was
+appended to the sources of a lake since: nothing is doubled, and a run that goes on is one row.";
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -78,6 +78,10 @@ pub(crate) struct ExportArgs {
     /// How many spans to send in a second, at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "RUNTRAIL_MAX_SPANS_PER_SECOND")]
     pub(crate) max_spans_per_second: Option<u32>,
+    /// Keep the journals of exports other than to a lake in this folder; else one is kept beside trees, or
+    /// for a receiver, until the export is complete, so that one that is cut off can go on
+    #[arg(long, value_name = "DIR", env = "RUNTRAIL_JOURNAL")]
+    pub(crate) journal: Option<PathBuf>,
     /// How much memory the export may use, whatever the archive's size; at least 256MiB
     #[arg(long, value_name = "SIZE", value_parser = parse_bytes, default_value = "1GiB", env = "RUNTRAIL_MEMORY")]
     pub(crate) memory: usize,
@@ -93,6 +97,13 @@ pub(crate) struct ExportArgs {
         env = "RUNTRAIL_ON_BAD_LINE"
     )]
     pub(crate) on_bad_line: OnBadLine,
+    /// Export sources anew that are not what was exported of them before, in place of that
+    #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_REPLACE")]
+    pub(crate) replace: bool,
+    /// What to do with runs that are open at the end of the sources; carry, where a source of a lake has
+    /// grown, and else truncate
+    #[arg(long, value_enum, value_name = "WHAT", env = "RUNTRAIL_OPEN_RUNS")]
+    pub(crate) open_runs: Option<OpenRunsArg>,
     /// How the summary is written
     #[arg(
         long,
@@ -120,9 +131,12 @@ impl ExportArgs {
             content: false,
             dead_letter: None,
             max_spans_per_second: None,
+            journal: None,
             memory: 1 << 30,
             threads: None,
             on_bad_line: OnBadLine::Quarantine,
+            replace: false,
+            open_runs: None,
             format: Format::Text,
             read: ReadArgs::default(),
         }
@@ -160,6 +174,24 @@ impl ExporterKind {
             Self::Jsonl => "jsonl",
             Self::Otlp => "otlp",
             Self::OtlpJson => "otlp-json",
+        }
+    }
+}
+
+/// What becomes of runs that are open at the end of the sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OpenRunsArg {
+    /// Keep what is known of them, to be continued by the next export into the same lake
+    Carry,
+    /// Close them as truncated, also those that were carried
+    Truncate,
+}
+
+impl From<OpenRunsArg> for OpenRuns {
+    fn from(arg: OpenRunsArg) -> Self {
+        match arg {
+            OpenRunsArg::Carry => Self::Carry,
+            OpenRunsArg::Truncate => Self::Truncate,
         }
     }
 }

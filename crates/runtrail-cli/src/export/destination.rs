@@ -53,6 +53,12 @@ impl Destination {
                     .help("export to a folder here and copy it there; spans go to a URL with --exporter otlp"),
             );
         }
+        if args.journal.is_some() && args.exporter == ExporterKind::Parquet {
+            return Err(
+                Failure::usage("a lake keeps the journals of its exports itself")
+                    .help("leave out --journal; runtrail journal LAKE shows them"),
+            );
+        }
         if args.zstd && args.exporter != ExporterKind::Jsonl {
             return Err(Failure::usage("--zstd compresses JSON Lines only")
                 .help("add --exporter jsonl, or leave it out: Parquet is compressed as it is"));
@@ -93,6 +99,18 @@ impl Destination {
         let mut name = self.path().file_name().unwrap_or_default().to_owned();
         name.push(".quarantine.jsonl");
         self.path().with_file_name(name)
+    }
+
+    /// Returns where the journal of an export to anything but a lake is, unless a folder is named: beside the
+    /// destination. `None` where an export makes nothing sure until its end, so that there is nothing to go
+    /// on with.
+    pub(crate) fn journal(&self) -> Option<PathBuf> {
+        if !matches!(self, Self::TreeFolder(_) | Self::Receiver(_)) {
+            return None;
+        }
+        let mut name = self.path().file_name().unwrap_or_default().to_owned();
+        name.push(".journal");
+        Some(self.path().with_file_name(name))
     }
 
     /// Returns the nearest folder that exists, for temporary files on the destination's own disk.

@@ -5,10 +5,15 @@ mod text;
 use std::collections::BTreeMap;
 
 use runtrail_archive::{ReadReport, SortCounts, Sources};
+use runtrail_journal::Severity;
 use runtrail_parquet::Tables;
 use serde::Serialize;
 
+use super::besides::Besides;
 use super::destination::shown_destination;
+use super::journal::Issue;
+use super::plan::Plan;
+use super::resume::Chunks;
 use super::target::{FileWritten, SpanCounts, Written};
 use crate::args::{ExportArgs, Format};
 use crate::code::Code;
@@ -46,6 +51,22 @@ pub(crate) struct Summary {
     files: Vec<FileWritten>,
     quarantine: Option<String>,
     quarantined_by_reason: BTreeMap<&'static str, u64>,
+    /// Sources that the lake holds as they are.
+    unchanged: Vec<String>,
+    /// Sources of which what was appended was read.
+    continued: Vec<String>,
+    /// Runs that the lake held something of and that were written anew, whole.
+    runs_rewritten: u64,
+    #[serde(skip)]
+    everything_rewritten: bool,
+    events_rewritten: u64,
+    runs_carried: u64,
+    /// Runs, and their events among those written, that an attempt which was cut off had seen acknowledged.
+    runs_before: u64,
+    events_before: u64,
+    #[serde(skip)]
+    runs_not_carried: u64,
+    parts_removed: Vec<String>,
     skipped: Vec<String>,
     failed_files: Vec<FailedFile>,
     empty_files: Vec<String>,
@@ -72,6 +93,28 @@ impl Summary {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// Adds what is read of the sources.
+    pub(crate) fn planned(&mut self, plan: &Plan) {
+        self.unchanged.clone_from(&plan.unchanged);
+        let rest = plan.sources.iter().filter(|source| source.is_rest);
+        self.continued = rest.map(|source| source.input.name()).collect();
+    }
+
+    /// Takes out what was there before and was written anew.
+    pub(crate) fn besides(&mut self, besides: &Besides) {
+        self.runs_rewritten = besides.runs().unwrap_or(self.runs);
+        self.everything_rewritten = besides.runs().is_none();
+        self.events_rewritten = besides.events();
+        self.events_written = self.events_written.saturating_sub(besides.events());
+    }
+
+    /// Adds what an attempt that was cut off had done.
+    pub(crate) fn before(&mut self, chunks: &Chunks) {
+        self.runs_before = chunks.runs_before();
+        self.events_before = chunks.events_before;
+        self.events_written += self.events_before;
     }
 
     /// Adds what was read.
@@ -121,6 +164,8 @@ impl Summary {
         self.content_dropped = written.content_dropped;
         self.spans_dropped = written.spans_dropped;
         self.spans = written.spans;
+        self.parts_removed = written.removed;
+        (self.runs_carried, self.runs_not_carried) = written.carried;
         self.files = written.files;
         self.quarantine = written.quarantine;
     }
@@ -143,6 +188,71 @@ impl Summary {
         } else {
             Code::Done
         })
+    }
+
+    /// Returns the files that were written.
+    pub(super) fn files(&self) -> &[FileWritten] {
+        &self.files
+    }
+
+    /// Returns what was read, and what is accounted for.
+    pub(super) fn balance_of(&self) -> (u64, u64) {
+        (self.records_read, self.accounted_for())
+    }
+
+    /// Whether a lake was written.
+    pub(super) fn is_lake(&self) -> bool {
+        self.exporter == "parquet"
+    }
+
+    /// Whether something was left out that was not meant to be.
+    pub(super) fn is_partial(&self) -> bool {
+        self.quarantined > 0 || !self.failed_files.is_empty()
+    }
+
+    /// Returns what is odd about the data.
+    pub(super) fn issues(&self, report: &ReadReport) -> Vec<Issue> {
+        let failed = report.failed.iter();
+        let failed = failed.map(|(file, why)| (Severity::Error, 1, format!("{file}: {why}")));
+        let misfits = self.misfits.iter().map(|(column, count)| {
+            let what = format!("values that do not fit the column {column}");
+            (Severity::Info, *count, what)
+        });
+        let rejects = self
+            .quarantined_by_reason
+            .iter()
+            .map(|(reason, count)| (Severity::Warning, *count, format!("quarantined: {reason}")));
+        let counted = [
+            (
+                Severity::Warning,
+                self.conflicts,
+                "ids used again for other content",
+            ),
+            (Severity::Info, self.duplicates, "exact repeats left out"),
+            (
+                Severity::Info,
+                self.substitutions,
+                "values that JSON does not allow, replaced",
+            ),
+            (
+                Severity::Info,
+                self.unknown_kinds,
+                "events of kinds that are not known",
+            ),
+            (Severity::Info, self.anomalies, "oddities of the runs"),
+            (
+                Severity::Warning,
+                self.runs_not_carried,
+                "open runs closed: too many to carry",
+            ),
+        ];
+        let counted = counted.into_iter().filter(|(_, count, _)| *count > 0);
+        let counted = counted.map(|(severity, count, what)| (severity, count, what.to_owned()));
+        failed
+            .chain(rejects)
+            .chain(misfits)
+            .chain(counted)
+            .collect()
     }
 
     fn accounted_for(&self) -> u64 {

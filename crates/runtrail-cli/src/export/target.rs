@@ -6,12 +6,12 @@ pub(crate) mod spans;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use runtrail_archive::{Input, RejectCounts};
+use runtrail_archive::RejectCounts;
 use runtrail_core::export::{Exporter, Spans};
 use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_json::{EventLines, Trees};
 use runtrail_otlp::OtlpLines;
-use runtrail_parquet::{Lake, LakeSettings, SourceInfo};
+use runtrail_parquet::{Changes, Lake, LakeSettings, SourceInfo};
 
 pub(crate) use finished::{FileWritten, Written};
 use finished::{Finished, Report};
@@ -45,18 +45,12 @@ impl OpenTarget {
         args: &ExportArgs,
         plan: MemoryPlan,
         threads: usize,
-        inputs: &[Input],
     ) -> Result<Self, Failure> {
         let opened = match destination {
             Destination::Lake(path) => {
-                let sources = inputs.iter().map(|input| SourceInfo {
-                    name: input.name(),
-                    bytes: input.size(),
-                });
                 let builder = Lake::local(path)
                     .tables(args.tables)
-                    .partition(args.partition)
-                    .sources(sources.collect());
+                    .partition(args.partition);
                 let lake = builder
                     .settings(LakeSettings::batch(plan.lake, threads))
                     .open();
@@ -117,6 +111,20 @@ impl OpenTarget {
         match &mut self.exporter {
             Opened::Lake(lake) => lake.as_mut(),
             Opened::Other(exporter, _) => exporter.as_mut(),
+        }
+    }
+
+    /// Says what the export changes of what a lake holds already.
+    pub(crate) fn change(&mut self, changes: Changes) {
+        if let Opened::Lake(lake) = &mut self.exporter {
+            lake.change(changes);
+        }
+    }
+
+    /// Names the sources that were read, for the log of a lake.
+    pub(crate) fn set_sources(&mut self, sources: Vec<SourceInfo>) {
+        if let Opened::Lake(lake) = &mut self.exporter {
+            lake.set_sources(sources);
         }
     }
 

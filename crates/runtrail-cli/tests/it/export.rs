@@ -16,15 +16,18 @@ const EXPORTERS: [(&str, &str); 4] = [
 ];
 
 /// The keys of a summary, the ones of every exporter.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 37] = [
     "anomalies",
     "anomalies_by_kind",
     "bytes_read",
     "conflicts",
     "content_dropped",
+    "continued",
     "duplicates",
     "empty_files",
     "errors",
+    "events_before",
+    "events_rewritten",
     "events_written",
     "exporter",
     "failed_files",
@@ -34,17 +37,22 @@ const KEYS: [&str; 29] = [
     "links",
     "misfits",
     "ops",
+    "parts_removed",
     "quarantine",
     "quarantined",
     "quarantined_by_reason",
     "records_read",
     "runs",
+    "runs_before",
+    "runs_carried",
+    "runs_rewritten",
     "skipped",
     "spans_dropped",
     "substitutions",
     "to",
     "truncated_groups",
     "truncated_ops",
+    "unchanged",
     "unknown_kinds",
 ];
 
@@ -142,7 +150,9 @@ fn the_summary_is_one_object_with_these_keys() {
         let quarantine =
             fs::read_to_string(session.path(summary["quarantine"].as_str().unwrap())).unwrap();
         assert_eq!(quarantine.lines().count(), 1);
-        assert_eq!(session.run(&args).code, 3);
+        // What a lake holds is not read again; elsewhere everything is written anew.
+        let again = if exporter == "parquet" { 0 } else { 3 };
+        assert_eq!(session.run(&args).code, again);
     }
     // Whatever is written, the runs come to the same.
     assert_eq!(totals.len(), 1, "{totals:?}");
@@ -165,9 +175,11 @@ fn the_same_export_again_gives_the_same_bytes() {
                 "--threads",
                 threads,
             ];
-            assert_eq!(session.run(&args).code, 3);
+            let is_lake = exporter == "parquet";
+            let code = if is_lake && threads == "2" { 0 } else { 3 };
+            assert_eq!(session.run(&args).code, code);
             let first = session.files(folder);
-            assert_eq!(session.run(&args).code, 3);
+            assert_eq!(session.run(&args).code, if is_lake { 0 } else { 3 });
             assert_eq!(
                 session.files(folder),
                 first,
@@ -175,6 +187,17 @@ fn the_same_export_again_gives_the_same_bytes() {
             );
         }
     }
+    let threads = |threads: &str| {
+        let to = format!("lake-{threads}");
+        let args = ["export", "engine", "--to", &to, "--threads", threads];
+        assert_eq!(session.run(&args).code, 3);
+        let tables = session.files(&to).into_iter();
+        let tables = tables.filter(|(path, _)| !path.to_string_lossy().contains("_runtrail"));
+        tables
+            .map(|(path, bytes)| (path.file_name().unwrap().to_owned(), bytes))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(threads("1"), threads("2"));
 }
 
 #[test]
@@ -291,10 +314,15 @@ fn a_bad_line_can_stop_an_export() {
     assert_eq!(strict.code, 4, "{strict:?}");
     assert!(!session.path("new").exists(), "it leaves nothing");
     assert_eq!(session.run(&export).code, 3);
-    let before = session.files("new/lake");
+    let all_but_journals = || {
+        let mut files = session.files("new/lake");
+        files.retain(|(path, _)| !path.to_string_lossy().contains("journal"));
+        files
+    };
+    let before = all_but_journals();
     let strict = session.run(&[&export[..], &["--on-bad-line", "fail"]].concat());
     assert_eq!(strict.code, 4, "{strict:?}");
-    assert!(session.files("new/lake") == before, "it changes nothing");
+    assert!(all_but_journals() == before, "it changes nothing");
 }
 
 #[cfg(target_os = "linux")]

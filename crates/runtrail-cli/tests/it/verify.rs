@@ -297,12 +297,12 @@ fn journals_and_the_log_say_what_is_expected_to_lack() {
     let session = session();
     // A journal that does not end; one that does.
     session.write(
-        "lake/_runtrail/journal/0.jsonl",
+        "lake/_runtrail/journal/9.jsonl",
         journal_of(&[r#""warning","message":"slow""#]) + "{\"seq\":1,\"ti",
     );
     assert!(has(&verify(&session, &[]).0, "interrupted", |f| f["part"]
-        == "_runtrail/journal/0.jsonl"));
-    session.write("lake/_runtrail/journal/0.jsonl", journal_of(&[ENDED]));
+        == "_runtrail/journal/9.jsonl"));
+    session.write("lake/_runtrail/journal/9.jsonl", journal_of(&[ENDED]));
     assert_eq!(verify(&session, &[]).1.code, 0);
 
     // What has grown since, and what a program left out.
@@ -312,7 +312,7 @@ fn journals_and_the_log_say_what_is_expected_to_lack() {
     assert_eq!(ended.code, 4, "{report}");
     assert!(has(&report, "pending", |f| f["run"] == "run-99"));
     let journal = journal_of(&[r#""dropped","cause":"sampled_out","count":2"#, ENDED]);
-    session.write("lake/_runtrail/journal/0.jsonl", journal);
+    session.write("lake/_runtrail/journal/9.jsonl", journal);
     fs::copy(session.path("events.jsonl"), session.path("all.jsonl")).unwrap();
     let report = session.json(&["verify", "all.jsonl", "--lake", "lake", "--format", "json"]);
     assert!(

@@ -7,7 +7,9 @@ use object_store::ObjectStore;
 use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_core::span::RunTotals;
 
-use super::{Lake, LakeReportHandle, Parts, SourceInfo};
+use super::carry::Carried;
+use super::changes::Changes;
+use super::{Lake, LakeReportHandle, Parts, SourceInfo, tidy};
 use parquet::errors::ParquetError;
 
 use crate::encode::{CONTENT_PAGE_BYTES, EncodePool, Formats};
@@ -83,20 +85,23 @@ impl LakeBuilder {
                 given: settings.memory,
             });
         }
-        let (store, staging, made) = match self.destination {
+        let (store, work) = match self.destination {
             Destination::Local(root) => {
                 let staging = root.join("_runtrail/tmp");
                 let made = missing(&staging);
-                (Store::local(&root)?, staging, made)
+                let store = Store::local(&root)?;
+                let undo = |announced| tidy::undo(&root, &announced);
+                (store, WorkDir::create(&staging, made, &undo)?)
             }
+            // What is staged here is of any store, so nothing is known of what became of it there.
             Destination::Object(store, prefix) => (
                 Store::object(store, &prefix)?,
-                std::env::temp_dir().join("runtrail"),
-                Vec::new(),
+                WorkDir::create(&std::env::temp_dir().join("runtrail"), Vec::new(), &|_| {
+                    Ok(())
+                })?,
             ),
         };
-        let store = Arc::new(store);
-        let work = WorkDir::create(&staging, made)?;
+        let (store, work) = (Arc::new(store), Arc::new(work));
         let formats = Formats::new(&settings).map_err(|source| LakeError::Encode {
             table: "all",
             source,
@@ -118,12 +123,7 @@ impl LakeBuilder {
             table: "all",
             source: ParquetError::External(Box::new(source)),
         })?;
-        let parts = Parts::new(
-            formats,
-            Arc::clone(&store),
-            settings.target_file_size,
-            work.path(),
-        );
+        let parts = Parts::new(formats, Arc::clone(&store), &settings, Arc::clone(&work));
         // Without the tables that show content there is no reason to hold any.
         let limits = FoldLimits {
             detail: if self.tables.need_spans() {
@@ -144,6 +144,9 @@ impl LakeBuilder {
             fold: Fold::new("", limits),
             spans: Vec::new(),
             sources: self.sources,
+            changes: Changes::default(),
+            is_informed: false,
+            carried: Carried::default(),
             quarantine: None,
             events: 0,
             totals: RunTotals::default(),

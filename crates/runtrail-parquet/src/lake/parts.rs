@@ -1,16 +1,17 @@
 //! The files in progress, one per partition.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LakeFile;
 use crate::encode::{Encoded, Formats};
 use crate::error::LakeError;
-use crate::part::PartFile;
+use crate::part::{FinishedPart, PartFile};
 use crate::partition::PartitionKey;
 use crate::rows::Misfits;
+use crate::settings::{LakeSettings, Publish};
 use crate::store::Store;
+use crate::work::WorkDir;
 
 #[derive(Default)]
 struct Progress {
@@ -28,8 +29,11 @@ pub(super) struct Parts {
     formats: Formats,
     store: Arc<Store>,
     target_file_size: u64,
-    dir: PathBuf,
+    publish: Publish,
+    work: Arc<WorkDir>,
     partitions: BTreeMap<PartitionKey, Progress>,
+    /// Files that are complete and not yet visible.
+    complete: Vec<FinishedPart>,
     published: Vec<LakeFile>,
     misfits: Misfits,
 }
@@ -38,19 +42,19 @@ impl Parts {
     pub(super) fn new(
         formats: Formats,
         store: Arc<Store>,
-        target_file_size: u64,
-        dir: &Path,
+        settings: &LakeSettings,
+        work: Arc<WorkDir>,
     ) -> Self {
-        let (partitions, published) = (BTreeMap::new(), Vec::new());
-        let misfits = Misfits::new();
         Self {
             formats,
             store,
-            target_file_size,
-            dir: dir.to_owned(),
-            partitions,
-            published,
-            misfits,
+            target_file_size: settings.target_file_size,
+            publish: settings.publish,
+            work,
+            partitions: BTreeMap::new(),
+            complete: Vec::new(),
+            published: Vec::new(),
+            misfits: Misfits::new(),
         }
     }
 
@@ -70,7 +74,8 @@ impl Parts {
             let mut file = match progress.file.take() {
                 Some(file) => file,
                 None => {
-                    PartFile::create(key, progress.ordinal, self.formats.of(key.table), &self.dir)?
+                    let format = self.formats.of(key.table);
+                    PartFile::create(key, progress.ordinal, format, self.work.path())?
                 }
             };
             file.append(encoded)?;
@@ -78,10 +83,32 @@ impl Parts {
                 || progress.expected == Some(progress.next_index)
             {
                 progress.ordinal += 1;
-                publish(&self.store, file, &mut self.published)?;
+                self.complete.push(file.finish()?);
             } else {
                 progress.file = Some(file);
             }
+        }
+        match self.publish {
+            Publish::Completed => self.publish(),
+            Publish::Closed => Ok(()),
+        }
+    }
+
+    /// Makes the files that are complete visible.
+    fn publish(&mut self) -> Result<(), LakeError> {
+        if self.complete.is_empty() {
+            return Ok(());
+        }
+        let paths = self.complete.iter().map(|part| part.path.as_str());
+        self.work.announce(paths)?;
+        for part in self.complete.drain(..) {
+            self.store.publish(&part.staged, &part.path)?;
+            self.published.push(LakeFile {
+                table: part.key.table,
+                path: part.path,
+                rows: part.rows,
+                bytes: part.bytes,
+            });
         }
         Ok(())
     }
@@ -96,9 +123,10 @@ impl Parts {
     pub(super) fn finish(&mut self) -> Result<Vec<LakeFile>, LakeError> {
         for progress in self.partitions.values_mut() {
             if let Some(file) = progress.file.take() {
-                publish(&self.store, file, &mut self.published)?;
+                self.complete.push(file.finish()?);
             }
         }
+        self.publish()?;
         self.published
             .sort_unstable_by(|one, other| one.path.cmp(&other.path));
         Ok(std::mem::take(&mut self.published))
@@ -109,16 +137,4 @@ fn add_misfits(misfits: &mut Misfits, others: Misfits) {
     for (column, count) in others {
         *misfits.entry(column).or_default() += count;
     }
-}
-
-fn publish(store: &Store, file: PartFile, published: &mut Vec<LakeFile>) -> Result<(), LakeError> {
-    let part = file.finish()?;
-    store.publish(&part.staged, &part.path)?;
-    published.push(LakeFile {
-        table: part.key.table,
-        path: part.path,
-        rows: part.rows,
-        bytes: part.bytes,
-    });
-    Ok(())
 }

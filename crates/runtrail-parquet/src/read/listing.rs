@@ -7,7 +7,10 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::carried::CARRIED;
+use crate::commit::LakeLayout;
 use crate::error::LakeReadError;
+use crate::lake::SourceInfo;
 use crate::settings::Table;
 
 /// A record of the log that is larger is not one.
@@ -26,16 +29,6 @@ pub struct ListedPart {
     pub bytes: Option<u64>,
 }
 
-/// A source of an export, as a record of the log names it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct LoggedSource {
-    /// Its name.
-    pub name: String,
-    /// Its size in bytes when it was exported.
-    #[serde(default)]
-    pub bytes: u64,
-}
-
 /// A record of the log: one export. Fields that this version does not know are passed over.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LogRecord {
@@ -44,12 +37,22 @@ pub struct LogRecord {
     pub path: String,
     /// What was exported.
     #[serde(default)]
-    pub sources: Vec<LoggedSource>,
+    pub sources: Vec<SourceInfo>,
+    /// How, where the record says so.
+    #[serde(default)]
+    pub layout: Option<LakeLayout>,
     #[serde(default)]
     parts: Vec<LoggedPart>,
     /// Files of earlier records that this one took the place of.
     #[serde(default)]
     removes: Vec<String>,
+    /// Sources of earlier records whose export gave way with these.
+    #[serde(default)]
+    replaces: Vec<String>,
+    /// The files of the runs that are carried after this export; not stated by exports that do not look at
+    /// what the lake holds.
+    #[serde(default)]
+    carried: Option<Vec<String>>,
     /// The events that it wrote.
     #[serde(default)]
     pub events: u64,
@@ -86,9 +89,21 @@ pub struct Listing {
     pub bad_records: Vec<(String, String)>,
 }
 
+/// What holds something of certain sources: rows that gave way to others came with them, and runs that
+/// were carried go on in the next export.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    /// Parts, by their paths.
+    pub parts: BTreeSet<String>,
+    /// All sources that these hold something of.
+    pub sources: BTreeSet<String>,
+    /// Whether runs that are carried are among it.
+    pub carried: bool,
+}
+
 impl Listing {
     /// Looks at a lake's log and folders.
-    pub(super) fn read(root: &Path) -> Result<Self, LakeReadError> {
+    pub(crate) fn read(root: &Path) -> Result<Self, LakeReadError> {
         let mut listing = Self::default();
         listing.read_log(root)?;
         let mut present = BTreeMap::new();
@@ -128,31 +143,95 @@ impl Listing {
 
     /// The parts that the log lists, by path.
     fn listed(&self) -> BTreeMap<String, ListedPart> {
-        // Two exports of the same content list the same file.
+        // Two exports of the same content list the same file, and what gave way may come again.
         let mut listed = BTreeMap::new();
         for record in &self.records {
-            for part in &record.parts {
-                let table = Table::ALL
-                    .into_iter()
-                    .find(|table| table.as_str() == part.table);
-                let Some(table) = table.filter(|_| is_inside(&part.path)) else {
-                    continue;
-                };
-                listed.insert(
-                    part.path.clone(),
-                    ListedPart {
-                        table,
-                        path: part.path.clone(),
-                        rows: part.rows,
-                        bytes: part.bytes,
-                    },
-                );
+            for path in &record.removes {
+                listed.remove(path);
             }
-        }
-        for path in self.records.iter().flat_map(|record| &record.removes) {
-            listed.remove(path);
+            listed.extend(record.parts().map(|part| (part.path.clone(), part)));
         }
         listed
+    }
+
+    /// Returns the parts that gave way to others, by path: their export was to remove them.
+    pub(crate) fn gone(&self) -> BTreeSet<&str> {
+        let listed = self.listed();
+        let removes = self.records.iter().flat_map(|record| &record.removes);
+        let gone = removes.filter(|path| is_inside(path) && !listed.contains_key(*path));
+        gone.map(String::as_str).collect()
+    }
+
+    /// Returns the files of carried runs that the log names, and of them those that count.
+    pub(crate) fn carried(&self) -> (BTreeSet<&String>, &[String]) {
+        let stated = self
+            .records
+            .iter()
+            .filter_map(|record| record.carried.as_deref());
+        let is_one = |path: &&String| is_inside(path) && path.starts_with(CARRIED);
+        let current = stated.clone().next_back().unwrap_or_default();
+        (stated.flatten().filter(is_one).collect(), current)
+    }
+
+    /// Returns what was exported of each source, as the latest record that names it has it.
+    pub fn sources(&self) -> BTreeMap<&str, &SourceInfo> {
+        let mut sources = BTreeMap::new();
+        for record in &self.records {
+            for name in &record.replaces {
+                sources.remove(name.as_str());
+            }
+            for source in &record.sources {
+                sources.insert(source.name.as_str(), source);
+            }
+        }
+        sources
+    }
+
+    /// Returns what holds something of sources, by their names.
+    pub fn held_of(&self, sources: &BTreeSet<String>) -> Held {
+        let (mut parts, mut all) = (BTreeSet::new(), sources.clone());
+        let mut found = vec![false; self.records.len()];
+        let carries = |at: usize| {
+            let carried = self.records[at].carried.as_ref();
+            carried.is_some_and(|files| !files.is_empty())
+        };
+        loop {
+            let before = found.clone();
+            for (at, record) in self.records.iter().enumerate() {
+                let from_before = at > 0 && found[at - 1] && carries(at - 1);
+                let to_next = before.get(at + 1) == Some(&true) && carries(at);
+                let mut paths = record
+                    .parts()
+                    .map(|part| part.path)
+                    .chain(record.removes.iter().cloned());
+                let mut names = record.sources.iter().map(|source| &source.name);
+                found[at] |= from_before
+                    || to_next
+                    || names.any(|name| all.contains(name))
+                    || paths.any(|path| parts.contains(&path));
+                if found[at] {
+                    all.extend(record.sources.iter().map(|source| source.name.clone()));
+                    parts.extend(record.parts().map(|part| part.path));
+                    parts.extend(record.removes.iter().cloned());
+                }
+            }
+            if before == found {
+                break;
+            }
+        }
+        let listed = self.listed();
+        parts.retain(|path| listed.contains_key(path));
+        let known = self.sources();
+        all.retain(|name| known.contains_key(name.as_str()));
+        let last = self
+            .records
+            .iter()
+            .rposition(|record| record.carried.is_some());
+        Held {
+            parts,
+            sources: all,
+            carried: last.is_some_and(|last| found[last]),
+        }
     }
 
     /// Returns the parts of a table.
@@ -187,6 +266,22 @@ impl Listing {
             }
         }
         Ok(())
+    }
+}
+
+impl LogRecord {
+    /// Returns the parts that it lists.
+    fn parts(&self) -> impl Iterator<Item = ListedPart> {
+        self.parts.iter().filter_map(|part| {
+            let mut tables = Table::ALL.into_iter();
+            let table = tables.find(|table| table.as_str() == part.table)?;
+            is_inside(&part.path).then(|| ListedPart {
+                table,
+                path: part.path.clone(),
+                rows: part.rows,
+                bytes: part.bytes,
+            })
+        })
     }
 }
 

@@ -124,7 +124,10 @@ fn an_archive_without_links_gives_the_files_of_the_other_tables_alone() {
         let lake = Lake::local(folder.path()).tables(tables).settings(small());
         export(lake.open().unwrap(), &one_batch(&events(40)));
         assert!(!folder.path().join("links").exists());
-        files(folder.path())
+        let mut files = files(folder.path());
+        // The record says which tables were asked for.
+        files.retain(|path, _| !path.contains("_runtrail"));
+        files
     };
     assert!(
         export_tables("events,ops,groups,runs,links") == export_tables("events,ops,groups,runs")

@@ -15,6 +15,9 @@ impl Summary {
     /// The summary as lines of text.
     pub(super) fn text(&self, tables: Tables, terminal: Terminal) -> String {
         let glyphs = Glyphs::new(terminal.unicode, terminal.out_colour);
+        if self.is_idle() {
+            return self.nothing_to_do(glyphs) + "\n";
+        }
         let mut lines = vec![self.headline(glyphs), self.balance(glyphs)];
         lines.extend(self.spans.as_ref().map(|spans| spans.text(glyphs)));
         lines.push(format!(
@@ -35,6 +38,9 @@ impl Summary {
     /// The summary as Markdown.
     pub(super) fn markdown(&self) -> String {
         let glyphs = Glyphs::new(true, false);
+        if self.is_idle() {
+            return self.nothing_to_do(glyphs) + "\n";
+        }
         let mut lines = vec![
             self.headline(glyphs),
             String::new(),
@@ -49,6 +55,23 @@ impl Summary {
                 .map(|remark| format!("- {remark}")),
         );
         lines.join("\n") + "\n"
+    }
+
+    /// Whether the lake held everything already.
+    fn is_idle(&self) -> bool {
+        !self.unchanged.is_empty() && self.files_read == 0 && self.files.is_empty()
+    }
+
+    fn nothing_to_do(&self, glyphs: Glyphs) -> String {
+        let held = match self.unchanged.as_slice() {
+            [only] => format!("{} as it is", Printable(only)),
+            many => format!("all {} as they are", counted(many.len() as u64, "file")),
+        };
+        format!(
+            "{} nothing to do: {} holds {held}",
+            glyphs.paint(State::Ok, glyphs.shape(State::Ok)),
+            Printable(&self.to),
+        )
     }
 
     fn headline(&self, glyphs: Glyphs) -> String {
@@ -141,6 +164,14 @@ impl Summary {
     /// What is odd about the archive, in words; nothing where nothing is.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
+        remarks.extend(self.of_the_lake());
+        if self.runs_before > 0 {
+            remarks.push(format!(
+                "{} of {} had been taken before this export was cut off; what follows is of the others",
+                counted(self.events_before, "event"),
+                counted(self.runs_before, "run"),
+            ));
+        }
         let mut say = |n: u64, noun: &str, what: &str| {
             if n > 0 {
                 remarks.push(format!("{} {what}", counted(n, noun)));
@@ -195,8 +226,46 @@ impl Summary {
                 kinds.join(", ")
             ));
         }
-        if self.records_read == 0 {
+        if self.records_read == 0 && self.files_read > 0 {
             remarks.push("the sources hold no events".to_owned());
+        }
+        remarks
+    }
+
+    /// What the lake held already, and what is still to come of it.
+    fn of_the_lake(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let unchanged = self.unchanged.len() as u64;
+        if unchanged > 0 {
+            let files = counted(unchanged, "file");
+            remarks.push(format!("{files} left out that the lake holds as they are"));
+        }
+        let continued = self.continued.len() as u64;
+        if continued > 0 {
+            let files = counted(continued, "file");
+            remarks.push(format!("{files} read from where the last export ended"));
+        }
+        if self.everything_rewritten {
+            let what = "more runs than can be told apart: all that the lake held is written anew";
+            remarks.push(what.to_owned());
+        } else if self.runs_rewritten > 0 {
+            remarks.push(format!(
+                "{} written anew, with {} that the lake held of them",
+                counted(self.runs_rewritten, "run"),
+                counted(self.events_rewritten, "event"),
+            ));
+        }
+        if self.runs_carried > 0 {
+            remarks.push(format!(
+                "{} carried: open at the end of the sources, to be continued by the next export",
+                counted(self.runs_carried, "run")
+            ));
+        }
+        if self.runs_not_carried > 0 {
+            remarks.push(format!(
+                "{} closed as truncated: too many are open to carry them all",
+                counted(self.runs_not_carried, "run")
+            ));
         }
         remarks
     }

@@ -33,6 +33,10 @@ pub(crate) struct Written {
     pub(crate) content_dropped: u64,
     /// Spans that were left out of trees because of a limit.
     pub(crate) spans_dropped: u64,
+    /// Parts of a lake that gave way to these.
+    pub(crate) removed: Vec<String>,
+    /// Runs that are carried on, and those that were to be and are too many.
+    pub(crate) carried: (u64, u64),
     /// What became of OpenTelemetry spans.
     pub(crate) spans: Option<SpanCounts>,
 }
@@ -187,6 +191,8 @@ fn lake_written(handle: &LakeReportHandle, lake: &Path) -> Result<Written, Failu
         quarantine: report.quarantine.as_deref().map(shown),
         totals: report.totals,
         misfits: report.misfits,
+        removed: report.removed.iter().map(|path| shown(path)).collect(),
+        carried: (report.carried, report.not_carried),
         ..Written::default()
     })
 }

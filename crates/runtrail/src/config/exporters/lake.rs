@@ -46,6 +46,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Box<
         zstd_level: section
             .number::<u16>("zstd_level", to)
             .map_or(default.zstd_level, i32::from),
+        publish: default.publish,
     };
     check(&settings, section, to);
     Box::new(Plan {

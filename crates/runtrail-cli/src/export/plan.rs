@@ -1,0 +1,366 @@
+//! What of the sources a lake does not hold yet.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use runtrail_archive::{Extent, Fingerprint, Input, LinesEnd, ReadReport};
+use runtrail_core::printable::Printable;
+use runtrail_parquet::{Held, LakeLayout, LakeReader, Listing, ResumeAt, SourceInfo};
+
+use crate::args::{ExportArgs, OnBadLine, OpenRunsArg, ReadArgs};
+use crate::failure::Failure;
+
+/// What an export reads, and why not the rest.
+#[derive(Debug, Default)]
+pub(crate) struct Plan {
+    /// What is read.
+    pub(crate) sources: Vec<Planned>,
+    /// Sources that the lake holds as they are, by their names.
+    pub(crate) unchanged: Vec<String>,
+    /// What gives way, since sources have become others.
+    pub(crate) held: Held,
+}
+
+/// A source that is read.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// What is read of it.
+    pub(crate) input: Input,
+    /// Whether it is the rest of what was exported before.
+    pub(crate) is_rest: bool,
+    known: Option<Known>,
+}
+
+/// A file's first bytes, up to which it is read.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    bytes: u64,
+    hash: Fingerprint,
+    lines: u64,
+}
+
+/// What the lake knows of a source.
+enum Found {
+    Unchanged,
+    /// Lines were appended after this place.
+    Grown(Extent),
+    /// Something was appended that cannot be read alone, or the lake does not know it.
+    New,
+    /// It is not what was exported.
+    Changed,
+}
+
+impl Plan {
+    /// Everything is read, whatever there is where it goes; with `threads` the sources are looked at, so
+    /// that the plan tells whether they are the same as another time.
+    pub(crate) fn everything(inputs: &[Input], threads: Option<usize>) -> Self {
+        let sources = inputs.iter().map(|input| {
+            let known = threads.and_then(|threads| known(input, threads));
+            Planned {
+                input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
+                is_rest: false,
+                known,
+            }
+        });
+        Self {
+            sources: sources.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Compares the sources with what the lake holds of them.
+    pub(crate) fn of(
+        inputs: &[Input],
+        lake: Option<&LakeReader>,
+        args: &ExportArgs,
+        threads: usize,
+    ) -> Result<Self, Failure> {
+        let empty = Listing::default();
+        let listing = lake.map_or(&empty, LakeReader::listing);
+        check_layout(listing, args)?;
+        // Bad lines are nothing that the lake holds.
+        let rejects = listing
+            .records
+            .iter()
+            .any(|record| !record.rejects.is_empty());
+        let reads_all = args.on_bad_line == OnBadLine::Fail && rejects;
+        let mut plan = Self::default();
+        let mut changed = BTreeSet::new();
+        for input in inputs {
+            let (name, mut known) = (input.name(), known(input, threads));
+            let found = known.filter(|_| !reads_all).map_or(Found::New, |known| {
+                look_up(input, known, listing, &args.read, threads)
+            });
+            let from = match found {
+                Found::Unchanged => {
+                    plan.unchanged.push(name);
+                    continue;
+                }
+                Found::Changed => {
+                    changed.insert(name);
+                    None
+                }
+                Found::Grown(rest) => {
+                    // A line that is being written is left for the next time, unless this is the last.
+                    if args.open_runs != Some(OpenRunsArg::Truncate) {
+                        known = known.and_then(|known| known.to_whole_line(input, &args.read));
+                    }
+                    let until = known.map_or(rest.until, |known| known.bytes);
+                    if until <= rest.from {
+                        plan.unchanged.push(name);
+                        continue;
+                    }
+                    Some(Extent { until, ..rest })
+                }
+                Found::New => None,
+            };
+            plan.sources.push(Planned {
+                input: narrowed(
+                    input,
+                    from.or(known.map(|known| Extent::first(known.bytes))),
+                ),
+                is_rest: from.is_some(),
+                known,
+            });
+        }
+        if !changed.is_empty() {
+            plan.replace(&changed, inputs, listing, args.replace)?;
+            plan.read_whole(inputs, threads);
+        }
+        Ok(plan)
+    }
+
+    /// Whether a source has grown since it was exported.
+    pub(crate) fn has_grown(&self) -> bool {
+        self.sources.iter().any(|source| source.is_rest)
+    }
+
+    /// Returns what is read.
+    pub(crate) fn inputs(&self) -> Vec<Input> {
+        self.sources
+            .iter()
+            .map(|source| source.input.clone())
+            .collect()
+    }
+
+    /// Returns what the log is to say of the sources that were read: those that could not be are to be read
+    /// again.
+    pub(crate) fn logged(&self, report: &ReadReport, read: &ReadArgs) -> Vec<SourceInfo> {
+        let failed = |name: &str| report.failed.iter().any(|(failed, _)| failed == name);
+        let sources = self.sources.iter();
+        sources
+            .filter(|source| !failed(&source.input.name()))
+            .map(|source| source.logged(report, read))
+            .collect()
+    }
+
+    /// Makes what the lake holds of changed sources give way, if that is asked for and nothing is lost by it.
+    fn replace(
+        &mut self,
+        changed: &BTreeSet<String>,
+        inputs: &[Input],
+        listing: &Listing,
+        asked: bool,
+    ) -> Result<(), Failure> {
+        let list = |names: &mut dyn Iterator<Item = &String>| {
+            let shown: Vec<_> = names.map(|name| Printable(name).to_string()).collect();
+            shown.join(", ")
+        };
+        if !asked {
+            let names = list(&mut changed.iter());
+            return Err(Failure::usage(format!("{names}: not what was exported of it before")).help(
+                "--replace takes out what the lake holds of it and exports it anew; to keep both, give what is new another name",
+            ));
+        }
+        let held = listing.held_of(changed);
+        let given: BTreeSet<String> = inputs.iter().map(Input::name).collect();
+        let absent = held.sources.difference(&given).collect::<BTreeSet<_>>();
+        if !absent.is_empty() {
+            let names = list(&mut absent.into_iter());
+            return Err(Failure::usage(format!(
+                "what would be replaced holds more than is named: {names}"
+            ))
+            .help("name these sources too, so that they are exported anew"));
+        }
+        self.held = held;
+        Ok(())
+    }
+
+    /// Reads all of the sources whose export gives way, also of those that have not changed.
+    fn read_whole(&mut self, inputs: &[Input], threads: usize) {
+        let again = |name: &String| self.held.sources.contains(name);
+        self.unchanged.retain(|name| !again(name));
+        let mut sources = Vec::new();
+        for input in inputs {
+            let name = input.name();
+            let planned = self
+                .sources
+                .iter()
+                .find(|source| source.input.name() == name);
+            if again(&name) {
+                let known = known(input, threads);
+                sources.push(Planned {
+                    input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
+                    is_rest: false,
+                    known,
+                });
+            } else if let Some(planned) = planned {
+                sources.push(planned.clone());
+            }
+        }
+        self.sources = sources;
+    }
+}
+
+impl Known {
+    /// The part that ends with a whole line.
+    fn to_whole_line(self, input: &Input, read: &ReadArgs) -> Option<Self> {
+        let Input::File { path, .. } = input else {
+            return None;
+        };
+        let end = LinesEnd::find(path, self.bytes, self.lines, read.max_line).ok()??;
+        if end.byte == self.bytes {
+            return Some(self);
+        }
+        Some(Self {
+            bytes: end.byte,
+            hash: Fingerprint::of(path, end.byte, 1).ok()?,
+            ..self
+        })
+    }
+}
+
+impl Planned {
+    /// Returns what tells the source from others, where that is known.
+    pub(crate) fn hash(&self) -> Option<String> {
+        self.known.map(|known| known.hash.to_string())
+    }
+
+    fn logged(&self, report: &ReadReport, read: &ReadArgs) -> SourceInfo {
+        let name = self.input.name();
+        let lines = self.known.filter(|_| report.lines.contains(&name));
+        let end = lines.and_then(|known| known.to_whole_line(&self.input, read));
+        let resume = end.map(|end| ResumeAt {
+            byte: end.bytes,
+            line: end.lines + 1,
+            hash: end.hash.to_string(),
+        });
+        SourceInfo {
+            bytes: self.known.map_or(0, |known| known.bytes),
+            hash: self.known.map(|known| known.hash.to_string()),
+            options: options(read),
+            resume,
+            name,
+        }
+    }
+}
+
+/// How sources are read, where it is not as usual.
+pub(crate) fn options(read: &ReadArgs) -> Option<String> {
+    let usual = ReadArgs::default();
+    let mut options = Vec::new();
+    if let Some(offset) = read.assume_tz {
+        options.push(format!("assume_tz={offset}min"));
+    }
+    if read.max_line != usual.max_line {
+        options.push(format!("max_line={}", read.max_line));
+    }
+    if read.max_depth != usual.max_depth {
+        options.push(format!("max_depth={}", read.max_depth));
+    }
+    (!options.is_empty()).then(|| options.join(" "))
+}
+
+fn check_layout(listing: &Listing, args: &ExportArgs) -> Result<(), Failure> {
+    let wanted = LakeLayout::new(args.tables, args.partition);
+    let other = listing
+        .records
+        .iter()
+        .rev()
+        .find_map(|record| record.layout.as_ref());
+    match other.filter(|other| **other != wanted) {
+        None => Ok(()),
+        Some(other) => Err(Failure::usage(format!(
+            "the lake was exported with --tables {} --partition {}",
+            Printable(&other.tables),
+            Printable(&other.partition)
+        ))
+        .help("export with these, or to another folder")),
+    }
+}
+
+fn narrowed(input: &Input, extent: Option<Extent>) -> Input {
+    match input {
+        Input::File {
+            path, size, named, ..
+        } => Input::File {
+            path: path.clone(),
+            size: *size,
+            named: *named,
+            extent,
+        },
+        other => other.clone(),
+    }
+}
+
+/// Reads through a file that can be read more than once; `None` of anything else, which reading says more
+/// about.
+fn known(input: &Input, threads: usize) -> Option<Known> {
+    let Input::File { path, .. } = input else {
+        return None;
+    };
+    let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    // Files such as those under /proc have a size of 0 and are not empty.
+    let bytes = Some(meta.len()).filter(|bytes| *bytes > 0)?;
+    let (hash, lines) = Fingerprint::and_lines(path, bytes, threads).ok()?;
+    Some(Known { bytes, hash, lines })
+}
+
+fn look_up(
+    input: &Input,
+    known: Known,
+    listing: &Listing,
+    read: &ReadArgs,
+    threads: usize,
+) -> Found {
+    let Input::File { path, .. } = input else {
+        return Found::New;
+    };
+    let sources = listing.sources();
+    let hash = known.hash.to_string();
+    let same =
+        |source: &SourceInfo| source.bytes == known.bytes && source.hash.as_ref() == Some(&hash);
+    let Some(before) = sources.get(input.name().as_str()) else {
+        let copy = sources.values().find(|source| same(source));
+        let as_now = copy.is_some_and(|copy| copy.options == options(read));
+        return if as_now { Found::Unchanged } else { Found::New };
+    };
+    if before.hash.is_none() {
+        return Found::New;
+    }
+    let is_now =
+        |bytes: u64, hash: &str| bytes <= known.bytes && is_prefix(path, bytes, hash, threads);
+    let as_before = before.options == options(read);
+    match &before.resume {
+        _ if same(before) && as_before => Found::Unchanged,
+        _ if same(before) => Found::New,
+        Some(resume) if is_now(resume.byte, &resume.hash) => {
+            if as_before {
+                Found::Grown(Extent {
+                    from: resume.byte,
+                    until: known.bytes,
+                    line: resume.line,
+                })
+            } else {
+                Found::New
+            }
+        }
+        _ if is_now(before.bytes, before.hash.as_deref().unwrap_or_default()) => Found::New,
+        _ => Found::Changed,
+    }
+}
+
+fn is_prefix(path: &Path, bytes: u64, hash: &str, threads: usize) -> bool {
+    Fingerprint::of(path, bytes, threads).is_ok_and(|now| now.to_string() == hash)
+}
