@@ -54,7 +54,9 @@ class Exports:
         self.runtrail = runtrail
         # A setting of the caller's own must not make another export of it.
         self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("RUNTRAIL_")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RUNTRAIL_", "RUST_"))
         }
         self.torn = self.different = self.lost = self.doubled = self.journals = 0
         self.violations: list[str] = []

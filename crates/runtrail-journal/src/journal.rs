@@ -1,6 +1,6 @@
 //! Reading a journal, whatever has become of it.
 
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
@@ -50,11 +50,12 @@ impl Journal {
     }
 
     fn read_file(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let found = file.metadata()?;
+        // Opening what is no file may wait for ever.
+        let found = fs::metadata(path)?;
         if !found.is_file() {
             return Err(io::Error::other("it is not a file"));
         }
+        let mut file = File::open(path)?;
         // Looked at before the content, so that one that ends meanwhile has said how.
         let is_held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
         let mut lines = Lines::default();

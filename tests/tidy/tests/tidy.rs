@@ -169,6 +169,7 @@ fn sources(extensions: &[&str]) -> Vec<(PathBuf, String)> {
         "tests/tidy",
         "tests/readers",
         "tests/crash",
+        "tests/power",
         "benches",
         "scripts",
         "fuzz/fuzz_targets",

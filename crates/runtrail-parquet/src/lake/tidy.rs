@@ -23,8 +23,10 @@ pub(crate) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> 
     let (carried, current) = listing.carried();
     let outdated = carried.into_iter().filter(|path| !current.contains(path));
     let outdated = outdated.map(String::as_str);
-    let unlisted = |path: &&str| listing.parts.iter().all(|part| part.path != **path);
-    let announced = announced.iter().map(String::as_str).filter(unlisted);
+    // Of a lake without records every file counts as one of its parts, those of its first export too.
+    let listed = listing.listed();
+    let announced = announced.iter().map(String::as_str);
+    let announced = announced.filter(|path| !listed.contains_key(*path));
     for path in listing.gone().into_iter().chain(outdated).chain(announced) {
         let file = root.join(path);
         match fs::remove_file(&file) {
@@ -45,4 +47,23 @@ pub(super) fn remove_empty(root: &Path, file: &Path) {
         .take_while(|folder| *folder != root);
     // Of a folder that is not empty this and those around it stay.
     let _ = folders.map(fs::remove_dir).try_for_each(|removed| removed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_first_export_announced_goes_and_what_others_left_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("events/date=2026-11-20");
+        fs::create_dir_all(&folder).unwrap();
+        for name in ["announced.parquet", "other.parquet"] {
+            fs::write(folder.join(name), "rows").unwrap();
+        }
+        let announced = "events/date=2026-11-20/announced.parquet".to_owned();
+        undo(root.path(), &BTreeSet::from([announced])).unwrap();
+        assert!(!folder.join("announced.parquet").exists());
+        assert!(folder.join("other.parquet").exists());
+    }
 }

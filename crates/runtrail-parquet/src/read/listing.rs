@@ -142,7 +142,7 @@ impl Listing {
     }
 
     /// The parts that the log lists, by path.
-    fn listed(&self) -> BTreeMap<String, ListedPart> {
+    pub(crate) fn listed(&self) -> BTreeMap<String, ListedPart> {
         // Two exports of the same content list the same file, and what gave way may come again.
         let mut listed = BTreeMap::new();
         for record in &self.records {
