@@ -20,10 +20,25 @@ pub(crate) trait Case {
     fn finish(&mut self) -> Option<u64>;
 }
 
-pub(crate) const NAMES: [&str; 12] = [
+/// What pausing and reading the clocks costs by itself.
+struct Nothing;
+
+impl Case for Nothing {
+    fn burst(&mut self, records: u64) {
+        std::hint::black_box(records);
+    }
+
+    fn finish(&mut self) -> Option<u64> {
+        None
+    }
+}
+
+pub(crate) const NAMES: [&str; 14] = [
+    "nothing",
     "runtrail-op",
     "runtrail-event",
     "runtrail-event-300",
+    "runtrail-event-read",
     "runtrail-op-off",
     "runtrail-event-off",
     "runtrail-event-unrecorded",
@@ -37,9 +52,11 @@ pub(crate) const NAMES: [&str; 12] = [
 
 pub(crate) fn find(name: &str) -> Option<Box<dyn Case>> {
     Some(match name {
+        "nothing" => Box::new(Nothing),
         "runtrail-op" => Box::new(trail::Ops::new(trail::on())),
         "runtrail-event" => Box::new(trail::Events::new(trail::on(), 64)),
         "runtrail-event-300" => Box::new(trail::Events::new(trail::on(), 300)),
+        "runtrail-event-read" => Box::new(trail::Events::new(trail::read(), 64)),
         "runtrail-op-off" => Box::new(trail::Ops::new(trail::off())),
         "runtrail-event-off" => Box::new(trail::Events::new(trail::off(), 64)),
         "runtrail-event-unrecorded" => Box::new(trail::Events::new(trail::unrecorded(), 64)),

@@ -1,7 +1,7 @@
 //! Records with one library and prints what it cost, as one JSON object.
 //!
 //! ```text
-//! runtrail-bench-emit CASE [--bursts N] [--burst N] [--pause MICROS] [--allocations]
+//! runtrail-bench-emit CASE [--bursts N] [--burst N] [--pause MICROS]
 //! ```
 //!
 //! Every record has three attributes: a string of 64 bytes, an integer and a short string. Bursts
@@ -38,15 +38,9 @@ fn main() {
         case.burst(burst);
         std::thread::sleep(pause);
     }
-    // Off where instructions are counted: the two do not go together.
-    let allocations = if arguments.iter().any(|argument| argument == "--allocations") {
-        Some(allocation_counter::measure(|| case.burst(burst)).count_total as f64 / burst as f64)
-    } else {
-        case.burst(burst);
-        None
-    };
     std::thread::sleep(Duration::from_millis(100));
-    let (process, mut producer) = (nanos(ClockId::ProcessCPUTime), 0);
+    let (began, process) = (std::time::Instant::now(), nanos(ClockId::ProcessCPUTime));
+    let mut producer = 0;
     for _ in 0..bursts {
         let before = nanos(ClockId::ThreadCPUTime);
         case.burst(burst);
@@ -57,17 +51,18 @@ fn main() {
     }
     let delivered = case.finish();
     let process = nanos(ClockId::ProcessCPUTime) - process;
+    let seconds = began.elapsed().as_secs_f64();
     let records = bursts * burst;
-    let sent = (bursts + 11) * burst;
+    let sent = (bursts + 10) * burst;
     println!(
         "{}",
         serde_json::json!({
             "case": arguments[0],
             "producer_ns": producer as f64 / records as f64,
             "process_ns": process as f64 / records as f64,
-            "allocations": allocations,
             "sent": sent,
             "delivered": delivered,
+            "seconds": seconds,
         })
     );
 }

@@ -77,6 +77,7 @@ pub(crate) mod media;
 mod metrics;
 mod payload;
 mod queue;
+pub(crate) mod recorded;
 mod report;
 mod resolve;
 mod settings;
@@ -254,6 +255,10 @@ impl Running {
     }
 
     fn stats(&self) -> Stats {
+        // The locks of a forked child's copy may be held by threads that are not there.
+        if self.shared.is_forked() {
+            return Stats::default();
+        }
         let mut stats = lock(&self.shared.books).stats();
         let queues = stats.exporters.iter_mut().zip(self.lanes.iter());
         for (exporter, lane) in queues {
@@ -357,8 +362,7 @@ impl Running {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         let Some(running) = &self.running else { return };
-        let done = !matches!(*lock(&running.ending), Ending::No);
-        if done || running.shared.is_forked() {
+        if running.shared.is_forked() || !matches!(*lock(&running.ending), Ending::No) {
             return;
         }
         let limit = running.shared.settings.drop_deadline;

@@ -4,6 +4,7 @@
 mod it {
     mod accounting;
     mod batches;
+    mod fork;
     mod golden;
     mod host;
     mod links;

@@ -1,4 +1,4 @@
-//! Runtrail, with an exporter that does nothing.
+//! Runtrail, with an exporter that counts as those of the peers do, and one that reads.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -11,14 +11,23 @@ use serde::Serialize;
 
 use super::Case;
 
-struct Nothing;
+/// Counts events, and where it reads them, the bytes of their payloads as well.
+struct Counting {
+    reads: bool,
+    seen: usize,
+}
 
-impl Exporter for Nothing {
+impl Exporter for Counting {
     fn name(&self) -> &str {
-        "nothing"
+        "counting"
     }
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        black_box(batch);
+        self.seen += batch.len();
+        if self.reads {
+            let texts = batch.events().iter().map(|event| event.payload.text());
+            self.seen += texts.map(|text| text.len()).sum::<usize>();
+        }
+        black_box((self.seen, batch));
         Ok(())
     }
     fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
@@ -29,11 +38,18 @@ impl Exporter for Nothing {
     }
 }
 
+fn recording(reads: bool) -> Pipeline {
+    let exporter = Counting { reads, seen: 0 };
+    let builder = Pipeline::builder().exporter(exporter);
+    builder.start().expect("start")
+}
+
 pub(crate) fn on() -> Pipeline {
-    Pipeline::builder()
-        .exporter(Nothing)
-        .start()
-        .expect("start")
+    recording(false)
+}
+
+pub(crate) fn read() -> Pipeline {
+    recording(true)
 }
 
 pub(crate) fn off() -> Pipeline {
@@ -41,7 +57,11 @@ pub(crate) fn off() -> Pipeline {
 }
 
 pub(crate) fn unrecorded() -> Pipeline {
-    let builder = Pipeline::builder().exporter(Nothing);
+    let exporter = Counting {
+        reads: false,
+        seen: 0,
+    };
+    let builder = Pipeline::builder().exporter(exporter);
     builder.record_if(|_| false).start().expect("start")
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::encode::Draft;
 use super::local;
-use super::record::{Kind, Record};
+use super::record::{Beside, Kind};
 use crate::event::Ctx;
 
 /// The key of a run itself, which nothing opened.
@@ -58,13 +58,16 @@ impl At {
 
     /// Opens an op or a group here; what stands in a refused one is refused as well.
     #[inline]
-    pub(crate) fn open(self, kind: Kind, ctx: Option<Ctx>, fill: impl FnOnce(&mut Draft)) -> Self {
+    pub(crate) fn open(self, kind: Kind, ctx: Option<&Ctx>, fill: impl FnOnce(&mut Draft)) -> Self {
         if self.key == REFUSED {
             local::count_absent(self, kind);
             return self;
         }
         let opener = Self { key: RUN, ..self };
-        let key = opener.put(kind, 0, self.key, ctx, fill);
+        let mut draft = Draft::new(kind);
+        draft.header.extra = self.key;
+        fill(&mut draft);
+        let key = opener.put(&mut draft, ctx);
         Self { key, ..self }
     }
 
@@ -75,27 +78,19 @@ impl At {
             local::count_absent(self, kind);
             return;
         }
-        self.put(kind, status, extra, None, fill);
+        let mut draft = Draft::new(kind);
+        draft.header.status = status;
+        draft.header.extra = extra;
+        fill(&mut draft);
+        self.put(&mut draft, None);
     }
 
     #[inline]
-    fn put(
-        self,
-        kind: Kind,
-        status: u8,
-        extra: u64,
-        ctx: Option<Ctx>,
-        fill: impl FnOnce(&mut Draft),
-    ) -> u64 {
-        let mut draft = Draft::new(kind);
-        fill(&mut draft);
-        let record = draft.finish();
-        record.run = self.run;
-        record.key = self.key;
-        record.extra = extra;
-        record.status = status;
-        record.ctx = ctx;
-        local::send(self.pipeline, record)
+    fn put(self, draft: &mut Draft, ctx: Option<&Ctx>) -> u64 {
+        draft.header.run = self.run;
+        draft.header.key = self.key;
+        draft.finish();
+        local::send(self.pipeline, draft, ctx)
     }
 
     /// Records a note on this place.
@@ -113,13 +108,15 @@ impl At {
 
 /// Sends a record that is no more than its kind and its payload.
 pub(crate) fn send_plain(at: At, kind: Kind, text: &str) -> u64 {
-    at.put(kind, 0, 0, None, |draft| draft.name(text))
+    let mut draft = Draft::new(kind);
+    draft.name(text);
+    at.put(&mut draft, None)
 }
 
 /// Sends an event that the engine made itself.
 pub(crate) fn send_raw(pipeline: u64, event: crate::event::TraceEvent) {
-    let mut record = Record::new(Kind::Raw);
-    record.counted = Kind::of(&event.kind) as u8;
-    record.raw = Some(Box::new(event));
-    local::send(pipeline, &mut record);
+    let mut draft = Draft::new(Kind::Raw);
+    draft.header.counted = Kind::of(&event.kind) as u8;
+    draft.beside = Some(Beside::Event(Box::new(event)));
+    local::send(pipeline, &mut draft, None);
 }

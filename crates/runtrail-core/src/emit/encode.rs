@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use serde::ser::{self, Serialize};
 
-use super::record::{INLINE, Kind, Record};
+use super::record::{Beside, CELL, CELLS, Cell as RingCell, HEADER, Header, Kind};
 
 /// Values that nest deeper are left out; the wire format's readers refuse them too.
 pub(crate) const MAX_DEPTH: u8 = 120;
@@ -47,26 +47,50 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// A payload being written.
-///
-/// It is written where it will be sent from: a record is copied once, into its ring.
+/// A record being written, as it will stand in its ring.
 pub(crate) struct Draft {
-    pub(crate) record: Record,
-    /// Bytes in use of `inline`, or more than `INLINE` once everything stands in `spill`.
+    pub(crate) header: Header,
+    cells: [RingCell; CELLS],
+    /// Bytes in use of the cells, or more than they are once everything stands in `spill`.
     len: usize,
     spill: Vec<u8>,
+    /// What goes with the record beside its cells.
+    pub(crate) beside: Option<Beside>,
     depth: u8,
 }
+
+/// More bytes than the cells have.
+const SPILLED: usize = CELLS * CELL + 1;
 
 impl Draft {
     #[inline]
     pub(crate) fn new(kind: Kind) -> Self {
         Self {
-            record: Record::new(kind),
-            len: 0,
+            header: Header::new(kind),
+            cells: [[0; CELL]; CELLS],
+            len: HEADER,
             spill: Vec::new(),
+            beside: None,
             depth: 0,
         }
+    }
+
+    /// Ends the payload.
+    #[inline]
+    pub(crate) fn finish(&mut self) {
+        if self.len < SPILLED {
+            self.header.len = (self.len - HEADER) as u8;
+        } else {
+            self.finish_spilled();
+        }
+    }
+
+    /// Returns the cells to be put into a ring.
+    #[inline]
+    pub(crate) fn cells(&mut self) -> &[RingCell] {
+        let [first, ..] = &mut self.cells;
+        self.header.write(first);
+        self.cells.get(..self.header.cells()).unwrap_or_default()
     }
 
     /// Appends text whose length stands before it in two bytes; longer text is cut between characters.
@@ -94,20 +118,9 @@ impl Draft {
         }
     }
 
-    /// Ends the payload.
-    #[inline]
-    pub(crate) fn finish(&mut self) -> &mut Record {
-        if self.len <= INLINE {
-            self.record.len = self.len as u8;
-        } else {
-            self.finish_spilled();
-        }
-        &mut self.record
-    }
-
     #[cold]
     fn finish_spilled(&mut self) {
-        self.record.spilled = Some(Box::from(self.spill.as_slice()));
+        self.beside = Some(Beside::Payload(Box::from(self.spill.as_slice())));
         let mut spill = std::mem::take(&mut self.spill);
         if spill.capacity() <= KEPT_SCRATCH {
             spill.clear();
@@ -116,25 +129,31 @@ impl Draft {
         }
     }
 
+    /// Takes a place in the cells; none where everything stands in `spill`, or will have to.
+    #[inline]
+    fn room(&mut self, len: usize) -> Option<&mut [u8]> {
+        let room = self.cells.as_flattened_mut().get_mut(self.len..)?;
+        let room = room.get_mut(..len)?;
+        self.len += len;
+        Some(room)
+    }
+
     #[inline]
     fn put(&mut self, bytes: &[u8]) {
-        let end = self.len + bytes.len();
-        if end <= INLINE {
-            self.record.inline[self.len..end].copy_from_slice(bytes);
-            self.len = end;
-        } else {
-            self.put_spilled(bytes);
+        match self.room(bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.put_spilled(bytes),
         }
     }
 
     #[cold]
     fn put_spilled(&mut self, bytes: &[u8]) {
-        if self.len <= INLINE {
+        if self.len < SPILLED {
             self.spill = SCRATCH.try_with(Cell::take).unwrap_or_default();
             self.spill.clear();
-            self.spill
-                .extend_from_slice(&self.record.inline[..self.len]);
-            self.len = INLINE + 1;
+            let written = self.cells.as_flattened().get(HEADER..self.len);
+            self.spill.extend_from_slice(written.unwrap_or_default());
+            self.len = SPILLED;
         }
         self.spill.extend_from_slice(bytes);
     }
@@ -145,33 +164,37 @@ impl Draft {
 
     /// Takes back what was written since a mark.
     fn rewind(&mut self, (len, spilled): (usize, usize)) {
-        if len > INLINE {
+        if len >= SPILLED {
             self.spill.truncate(spilled);
-        } else if self.len > INLINE {
-            self.spill.truncate(len);
+        } else if self.len >= SPILLED {
+            self.spill.truncate(len - HEADER);
         } else {
             self.len = len;
         }
     }
 
     fn has_room(&self, more: usize) -> bool {
-        self.len <= INLINE || self.spill.len() + more <= MAX_BYTES
+        self.len < SPILLED || self.spill.len() + more <= MAX_BYTES
     }
 
     #[inline]
     fn str(&mut self, text: &str) {
-        let room = self
-            .record
-            .inline
-            .get_mut(self.len..self.len + 2 + text.len());
         // One look at the room for tag, length and text: most of a payload is strings.
-        if let Some([tag, length, room @ ..]) = room {
+        if let Some([tag, length, room @ ..]) = self.room(2 + text.len())
+            && room.len() == text.len()
+        {
             *tag = tag::STR;
-            // The whole buffer is shorter than what one byte can say.
+            // All cells together are shorter than what one byte can say.
             *length = text.len() as u8;
             room.copy_from_slice(text.as_bytes());
-            self.len += 2 + text.len();
-        } else if let Ok(short) = u8::try_from(text.len()) {
+        } else {
+            self.long_str(text);
+        }
+    }
+
+    #[cold]
+    fn long_str(&mut self, text: &str) {
+        if let Ok(short) = u8::try_from(text.len()) {
             self.put(&[tag::STR, short]);
             self.put(text.as_bytes());
         } else {

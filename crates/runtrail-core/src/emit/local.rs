@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::at::{At, REFUSED};
-use super::record::{Kind, Record};
+use super::encode::Draft;
+use super::record::{Beside, CELLS, Cell, Header, Kind, is_precious, is_precious_kind, with};
+use crate::event::Ctx;
 use crate::pipeline::books::RingCounters;
 use crate::pipeline::cause::DropCause;
 use crate::pipeline::shared::{CLOSED, FORKED, IDLE, Shared, deadline, find};
@@ -33,89 +35,106 @@ impl Drop for Rings {
 /// The emitting end of a ring.
 pub(crate) struct LocalRing {
     pipeline: u64,
-    records: rtrb::Producer<Record>,
-    /// Slots known to be free; there may be more.
+    cells: rtrb::Producer<Cell>,
+    beside: rtrb::Producer<Beside>,
+    /// Cells known to be free; there may be more.
     free: usize,
-    /// With so few free slots the worker is looked at again.
+    /// With so few free cells the worker is looked at again.
     look_at: usize,
-    /// Slots that only ends, usage and the bounds of runs may take.
+    /// Cells that only ends, usage and the bounds of runs may take.
     reserve: usize,
     next_key: u64,
     /// A copy of what the counters say, so that counting is a store and no load.
     entered: u64,
+    /// Paths that the worker has from this ring, so that a record names one by its place.
+    ctxs: Box<[Option<Ctx>; CTXS]>,
     counters: Arc<RingCounters>,
     shared: Arc<Shared>,
     clock: crate::pipeline::clock::Clock,
 }
 
+/// Paths that a ring keeps; another one with the same place gives way to the next.
+pub(crate) const CTXS: usize = 64;
+
 /// Sends a record on the calling thread's ring; returns the key of the opener it is or belongs to,
 /// [`REFUSED`] where it found no room.
-pub(crate) fn send(pipeline: u64, record: &mut Record) -> u64 {
-    with_ring(pipeline, |ring| ring.send(record)).unwrap_or(REFUSED)
+#[inline]
+pub(crate) fn send(pipeline: u64, draft: &mut Draft, ctx: Option<&Ctx>) -> u64 {
+    let sent = RINGS.try_with(|rings| {
+        let mut rings = rings.try_borrow_mut().ok()?;
+        Some(rings.get(pipeline)?.send(draft, ctx))
+    });
+    match sent {
+        Ok(Some(key)) => key,
+        _ => with_common(pipeline, |ring| ring.send(draft, ctx)).unwrap_or(REFUSED),
+    }
 }
 
 /// Counts an event that is absent because its opener was refused.
 #[cold]
 pub(crate) fn count_absent(at: At, kind: Kind) {
-    with_ring(at.pipeline, |ring| {
-        ring.enter();
-        ring.counters.refuse(DropCause::Subtree, kind as usize);
-    });
-}
-
-fn with_ring<T>(pipeline: u64, emit: impl FnOnce(&mut LocalRing) -> T) -> Option<T> {
-    let mut emit = Some(emit);
-    let done = RINGS.try_with(|rings| {
+    let counted = RINGS.try_with(|rings| {
         let mut rings = rings.try_borrow_mut().ok()?;
-        let rings = &mut rings.0;
-        if let Some(ring) = rings.iter_mut().find(|ring| ring.pipeline == pipeline) {
-            return emit.take().map(|emit| emit(ring));
-        }
-        let ring = register(rings, pipeline)?;
-        emit.take().map(|emit| emit(ring))
+        rings.get(at.pipeline)?.count_absent(kind);
+        Some(())
     });
-    match done {
-        Ok(Some(done)) => Some(done),
-        // The thread is ending and has lost its ring, or may have none.
-        _ => {
-            let shared = find(pipeline)?;
-            let emit = emit.take()?;
-            if shared.is_forked() {
-                return None;
-            }
-            shared.with_common(emit)
-        }
+    if !matches!(counted, Ok(Some(()))) {
+        with_common(at.pipeline, |ring| ring.count_absent(kind));
     }
 }
 
+/// Runs on the ring of threads that are ending and have lost theirs, or that may have none.
 #[cold]
-fn register(rings: &mut Vec<LocalRing>, pipeline: u64) -> Option<&mut LocalRing> {
-    rings.retain(|ring| !ring.shared.is(CLOSED | FORKED));
+fn with_common<T>(pipeline: u64, emit: impl FnOnce(&mut LocalRing) -> T) -> Option<T> {
     let shared = find(pipeline)?;
-    if shared.is_forked() || shared.is(CLOSED) {
+    if shared.is_forked() {
         return None;
     }
-    rings.push(shared.open_ring()?);
-    rings.last_mut()
+    shared.with_common(emit)
+}
+
+impl Rings {
+    #[inline]
+    fn get(&mut self, pipeline: u64) -> Option<&mut LocalRing> {
+        // Nearly every thread has one ring. The index, because a borrow that is returned would last.
+        match self.0.iter().position(|ring| ring.pipeline == pipeline) {
+            Some(index) => self.0.get_mut(index),
+            None => self.register(pipeline),
+        }
+    }
+
+    #[cold]
+    fn register(&mut self, pipeline: u64) -> Option<&mut LocalRing> {
+        self.0.retain(|ring| !ring.shared.is(CLOSED | FORKED));
+        let shared = find(pipeline)?;
+        if shared.is_forked() || shared.is(CLOSED) {
+            return None;
+        }
+        self.0.push(shared.open_ring()?);
+        self.0.last_mut()
+    }
 }
 
 impl LocalRing {
     pub(crate) fn new(
         shared: Arc<Shared>,
-        records: rtrb::Producer<Record>,
+        cells: rtrb::Producer<Cell>,
+        beside: rtrb::Producer<Beside>,
         counters: Arc<RingCounters>,
         number: u64,
     ) -> Self {
-        let slots = records.buffer().capacity();
+        let capacity = cells.buffer().capacity();
         Self {
             pipeline: shared.id,
-            free: slots,
-            look_at: slots / 2,
-            reserve: slots / 8,
+            free: capacity,
+            look_at: capacity / 2,
+            reserve: reserve(capacity),
             next_key: number << COUNT_BITS,
             entered: 0,
+            ctxs: Box::new([const { None }; CTXS]),
             clock: shared.clock.clone(),
-            records,
+            cells,
+            beside,
             counters,
             shared,
         }
@@ -126,40 +145,54 @@ impl LocalRing {
         self.counters.entered.store(self.entered, Ordering::Release);
     }
 
-    fn send(&mut self, record: &mut Record) -> u64 {
-        let is_event = record.kind.is_event();
-        if is_event {
+    fn count_absent(&mut self, kind: Kind) {
+        self.enter();
+        self.counters.refuse(DropCause::Subtree, kind as usize);
+    }
+
+    fn send(&mut self, draft: &mut Draft, ctx: Option<&Ctx>) -> u64 {
+        if draft.header.kind.is_event() {
             self.enter();
         }
+        let mut is_new = false;
+        if let Some(ctx) = ctx {
+            let place = place(ctx);
+            let known = self.ctxs.get(place).and_then(Option::as_ref);
+            is_new = !known.is_some_and(|known| known.same_allocation(ctx));
+            draft.header.ctx = place as u8 + 1;
+        }
         // One look for everything that is not usual: the worker asleep, the pipeline closed, the
-        // ring filling up, a payload outside the record.
+        // ring filling up, something to be handed over beside the cells.
         let unusual = self.shared.state.load(Ordering::Relaxed) != 0
             || self.free <= self.look_at
-            || record.spilled.is_some()
-            || record.raw.is_some();
-        if unusual && let Err(cause) = self.admit(record) {
-            self.refuse(record, cause);
+            || is_new
+            || draft.beside.is_some();
+        if unusual && let Err(cause) = self.admit(draft, ctx.filter(|_| is_new)) {
+            self.refuse(&draft.header, draft.beside.as_ref(), cause);
             return REFUSED;
         }
-        if matches!(record.kind, Kind::OpStart | Kind::GroupStart) {
+        let header = &mut draft.header;
+        if matches!(header.kind, Kind::OpStart | Kind::GroupStart) {
             self.next_key += 1;
-            record.key = self.next_key;
+            header.key = self.next_key;
         }
-        let key = record.key;
-        record.ticks = self.clock.ticks();
-        self.free -= 1;
-        if let Err(rtrb::PushError::Full(record)) = self.records.push(record.take()) {
+        let key = header.key;
+        header.ticks = self.clock.ticks();
+        let cells = draft.cells();
+        self.free -= cells.len();
+        if self.cells.push_entire_slice(cells).is_err() {
             // Cannot be: `free` never exceeds what is free.
             self.free = 0;
-            self.refuse(&record, DropCause::RingFull);
+            self.refuse(&draft.header, None, DropCause::RingFull);
             return REFUSED;
         }
         key
     }
 
-    /// Decides on a record where something is not usual.
+    /// Decides on a record where something is not usual, and hands over what it has beside its cells.
     #[cold]
-    fn admit(&mut self, record: &Record) -> Result<(), DropCause> {
+    fn admit(&mut self, draft: &mut Draft, ctx: Option<&Ctx>) -> Result<(), DropCause> {
+        let (header, beside) = (&mut draft.header, &mut draft.beside);
         let state = self.shared.state.load(Ordering::Acquire);
         if state & (CLOSED | FORKED) != 0 {
             return Err(DropCause::Closed);
@@ -167,32 +200,51 @@ impl LocalRing {
         if state & IDLE != 0 {
             self.shared.rouse();
         }
-        let least = if record.is_precious() {
-            0
-        } else {
-            self.reserve
-        };
+        let precious = is_precious_kind(header.kind)
+            || matches!(beside, Some(Beside::Event(event)) if is_precious(event));
+        let least = if precious { CELLS } else { self.reserve };
         if self.free <= self.look_at {
+            // Waking takes a lock, which in a forked child may be held by a thread that is not there.
+            if self.shared.is_forked() {
+                return Err(DropCause::Closed);
+            }
             self.look();
         }
-        if self.free <= least && !self.wait_for_room(least) {
+        if self.free < least && !self.wait_for_room(least) {
             return Err(DropCause::RingFull);
         }
-        let bytes = record.held();
+        let more = usize::from(ctx.is_some()) + usize::from(beside.is_some());
+        if self.beside.slots() < more {
+            return Err(DropCause::RingFull);
+        }
+        let bytes = beside.as_ref().map_or(0, Beside::held);
         if bytes > 0 && !self.shared.charge(bytes) {
             return Err(DropCause::Bytes);
+        }
+        if let Some(ctx) = ctx {
+            header.with |= with::CTX;
+            if let Some(kept) = self.ctxs.get_mut(place(ctx)) {
+                *kept = Some(ctx.clone());
+            }
+        }
+        header.with |= beside.as_ref().map_or(0, Beside::flag);
+        let ctx = ctx.map(|ctx| Beside::Ctx(ctx.clone()));
+        for beside in [ctx, beside.take()].into_iter().flatten() {
+            // There is room: it was looked at above, and nobody else takes it.
+            drop(self.beside.push(beside));
         }
         Ok(())
     }
 
-    /// Counts the free slots anew, and wakes the worker where they get few.
+    /// Counts the free cells anew, and wakes the worker where they get few.
     fn look(&mut self) {
-        self.free = self.records.slots();
-        let slots = self.records.buffer().capacity();
-        self.look_at = slots / 2;
+        self.free = self.cells.slots();
+        let capacity = self.cells.buffer().capacity();
+        self.look_at = capacity / 2;
         if self.free <= self.look_at {
             self.shared.wake();
-            self.look_at = self.free.saturating_sub(slots / 16).max(self.reserve);
+            let next = self.free.saturating_sub(capacity / 16);
+            self.look_at = next.max(self.reserve);
         }
     }
 
@@ -200,25 +252,34 @@ impl LocalRing {
         let Some(patience) = self.shared.patience() else {
             return false;
         };
-        if self.shared.is_forked() {
-            return false;
-        }
         let until = deadline(patience);
-        while self.free <= least && Instant::now() < until && !self.shared.is(CLOSED) {
+        while self.free < least && Instant::now() < until && !self.shared.is(CLOSED) {
             self.shared.wait_for_room(until);
-            self.free = self.records.slots();
+            self.free = self.cells.slots();
         }
-        self.free > least
+        self.free >= least
     }
 
     #[cold]
-    fn refuse(&mut self, record: &Record, cause: DropCause) {
-        if !record.kind.is_event() {
+    fn refuse(&mut self, header: &Header, beside: Option<&Beside>, cause: DropCause) {
+        if !header.kind.is_event() {
             return;
         }
-        self.counters.refuse(cause, usize::from(record.counted));
+        let kind = usize::from(header.counted);
+        self.counters.refuse(cause, kind);
         if matches!(cause, DropCause::RingFull | DropCause::Bytes) {
-            self.counters.lose(record, cause);
+            let request_id = beside.and_then(Beside::request_id);
+            self.counters.lose(header.run, request_id, kind, cause);
         }
     }
+}
+
+/// Cells of a ring that ordinary records leave free, one record at least.
+fn reserve(capacity: usize) -> usize {
+    (capacity / 8).max(CELLS)
+}
+
+/// Where a path is kept: paths made one after another have neighbouring addresses.
+fn place(ctx: &Ctx) -> usize {
+    (ctx.address() >> 4) % CTXS
 }

@@ -112,7 +112,7 @@ impl Op {
         let size = bytes.len() as u64;
         let stored = match find(self.at.pipeline) {
             // Of an op that is absent nothing is stored.
-            Some(shared) if self.is_recorded() => {
+            Some(shared) if self.is_recorded() && !shared.is_forked() => {
                 Some(shared.media.put(&shared, self.at.run, bytes, mime))
             }
             _ => None,

@@ -1,10 +1,20 @@
 //! What goes through a ring: one thing that a thread recorded, not yet an event.
 
 use crate::event::{Ctx, EventKind, TraceEvent};
+use crate::text::Text;
 
-/// Bytes of names and payload that a record holds itself. Three attributes of usual size fit; a
-/// larger buffer would make every push copy more.
-pub(crate) const INLINE: usize = 128;
+/// Bytes of a ring's cell: a line of the cache.
+pub(crate) const CELL: usize = 64;
+/// What a ring is made of. A record is one cell or several, the first of which begins with its header.
+pub(crate) type Cell = [u8; CELL];
+/// The most cells of one record. Three attributes of usual size fit; what does not is handed over
+/// beside the cells.
+pub(crate) const CELLS: usize = 3;
+/// Bytes of a header.
+pub(crate) const HEADER: usize = 40;
+/// Bytes of names and payload that a record's own cells hold.
+#[cfg(test)]
+pub(crate) const INLINE: usize = CELLS * CELL - HEADER;
 
 /// What a record is. The first eight are event kinds, in the order of [`EventKind::KNOWN`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +47,26 @@ impl Kind {
             .unwrap_or(KINDS - 1)
     }
 
+    /// The kind with a number; the last one where there is none.
+    fn from_u8(number: u8) -> Self {
+        const ALL: [Kind; 11] = [
+            Kind::OpStart,
+            Kind::OpEnd,
+            Kind::OpYield,
+            Kind::Annotation,
+            Kind::GroupStart,
+            Kind::GroupEnd,
+            Kind::LlmUsage,
+            Kind::MediaRef,
+            Kind::Raw,
+            Kind::RunStart,
+            Kind::RunEnd,
+        ];
+        ALL.get(usize::from(number))
+            .copied()
+            .unwrap_or(Self::RunEnd)
+    }
+
     /// Whether the record stands for an event, and is counted as one.
     pub(crate) fn is_event(self) -> bool {
         !matches!(self, Self::RunStart | Self::RunEnd)
@@ -64,8 +94,9 @@ pub(crate) mod end {
     pub(crate) const CANCELLED: u8 = 2;
 }
 
-/// One thing that a thread recorded.
-pub(crate) struct Record {
+/// What stands at the beginning of every record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
     /// Of the fast clock; the worker turns it into a time.
     pub(crate) ticks: u64,
     /// The run handle's number.
@@ -74,81 +105,172 @@ pub(crate) struct Record {
     pub(crate) key: u64,
     /// An opener's parent, a yield's index, or an end's number of yields.
     pub(crate) extra: u64,
-    pub(crate) ctx: Option<Ctx>,
-    /// The payload where it does not fit `inline`.
-    pub(crate) spilled: Option<Box<[u8]>>,
-    pub(crate) raw: Option<Box<TraceEvent>>,
+    /// Bytes of names and payload in the record's cells.
+    pub(crate) len: u8,
     pub(crate) kind: Kind,
     /// The kind that it is counted under.
     pub(crate) counted: u8,
     pub(crate) status: u8,
-    pub(crate) len: u8,
-    pub(crate) inline: [u8; INLINE],
+    /// An opener's path, by its place among those that the ring's thread keeps, from 1; 0 for none.
+    pub(crate) ctx: u8,
+    /// What comes with it beside the cells; see [`with`].
+    pub(crate) with: u8,
 }
 
-impl Record {
-    #[inline]
+/// What a record has beside its cells, in the order in which it was handed over.
+pub(crate) mod with {
+    /// A path that the ring's thread had not used before.
+    pub(crate) const CTX: u8 = 1;
+    /// A payload that is too large for the cells.
+    pub(crate) const PAYLOAD: u8 = 2;
+    /// An event that the engine made itself.
+    pub(crate) const EVENT: u8 = 4;
+}
+
+/// What a record has beside its cells.
+pub(crate) enum Beside {
+    Ctx(Ctx),
+    Payload(Box<[u8]>),
+    Event(Box<TraceEvent>),
+}
+
+impl Beside {
+    pub(crate) fn flag(&self) -> u8 {
+        match self {
+            Self::Ctx(_) => with::CTX,
+            Self::Payload(_) => with::PAYLOAD,
+            Self::Event(_) => with::EVENT,
+        }
+    }
+
+    /// Bytes that it takes of the budget.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Ctx(_) => 0,
+            Self::Payload(bytes) => bytes.len(),
+            Self::Event(event) => size_of::<TraceEvent>() + event.text_bytes(),
+        }
+    }
+
+    /// The run of an event that the engine made itself.
+    pub(crate) fn request_id(&self) -> Option<&Text> {
+        match self {
+            Self::Event(event) => Some(&event.request_id),
+            _ => None,
+        }
+    }
+}
+
+impl Header {
     pub(crate) fn new(kind: Kind) -> Self {
         Self {
             ticks: 0,
             run: 0,
             key: 0,
             extra: 0,
-            ctx: None,
-            spilled: None,
-            raw: None,
+            len: 0,
             kind,
             counted: kind as u8,
             status: 0,
-            len: 0,
-            inline: [0; INLINE],
+            ctx: 0,
+            with: 0,
         }
     }
 
-    /// Takes everything out, to be put into a ring.
     #[inline]
-    pub(crate) fn take(&mut self) -> Self {
+    pub(crate) fn write(&self, cell: &mut Cell) {
+        let (words, rest) = cell.as_chunks_mut::<8>();
+        if let [ticks, run, key, extra, small, ..] = words {
+            *ticks = self.ticks.to_le_bytes();
+            *run = self.run.to_le_bytes();
+            *key = self.key.to_le_bytes();
+            *extra = self.extra.to_le_bytes();
+            *small = [
+                self.kind as u8,
+                self.counted,
+                self.status,
+                self.ctx,
+                self.with,
+                self.len,
+                0,
+                0,
+            ];
+        }
+        debug_assert!(rest.is_empty());
+    }
+
+    /// Reads what [`write`](Self::write) wrote.
+    #[inline]
+    pub(crate) fn read(cell: &Cell) -> Self {
+        let (words, _) = cell.as_chunks::<8>();
+        let word = |index: usize| words.get(index).copied().unwrap_or_default();
+        let number = |index| u64::from_le_bytes(word(index));
+        let [kind, counted, status, ctx, with, len, ..] = word(4);
         Self {
-            ticks: self.ticks,
-            run: self.run,
-            key: self.key,
-            extra: self.extra,
-            ctx: self.ctx.take(),
-            spilled: self.spilled.take(),
-            raw: self.raw.take(),
-            kind: self.kind,
-            counted: self.counted,
-            status: self.status,
-            len: self.len,
-            inline: self.inline,
+            ticks: number(0),
+            run: number(1),
+            key: number(2),
+            extra: number(3),
+            len,
+            kind: Kind::from_u8(kind),
+            counted,
+            status,
+            ctx,
+            with,
         }
     }
 
-    /// The names and the payload, as [`Draft`](super::encode::Draft) wrote them.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match &self.spilled {
-            Some(bytes) => bytes,
-            None => self.inline.get(..usize::from(self.len)).unwrap_or_default(),
-        }
+    /// How many cells the record takes.
+    #[inline]
+    pub(crate) fn cells(&self) -> usize {
+        (HEADER + usize::from(self.len)).div_ceil(CELL)
+    }
+}
+
+/// Cells that wait in a ring: up to its end, and from its beginning.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Waiting<'a> {
+    one: &'a [Cell],
+    two: &'a [Cell],
+}
+
+impl<'a> Waiting<'a> {
+    pub(crate) fn new((one, two): (&'a [Cell], &'a [Cell])) -> Self {
+        Self { one, two }
     }
 
-    /// Bytes held outside the record itself.
-    pub(crate) fn held(&self) -> usize {
-        let raw = self
-            .raw
-            .as_ref()
-            .map_or(0, |event| size_of::<TraceEvent>() + event.text_bytes());
-        raw + self.spilled.as_ref().map_or(0, |bytes| bytes.len())
+    /// Reads the header in a cell; `None` behind the last one.
+    #[inline]
+    pub(crate) fn header(&self, at: usize) -> Option<Header> {
+        let cell = match at.checked_sub(self.one.len()) {
+            None => self.one.get(at),
+            Some(at) => self.two.get(at),
+        };
+        cell.map(Header::read)
     }
 
-    /// Whether losing it would tear a subtree or lose what cannot be told otherwise.
-    pub(crate) fn is_precious(&self) -> bool {
-        match self.kind {
-            Kind::OpEnd | Kind::GroupEnd | Kind::LlmUsage | Kind::RunStart | Kind::RunEnd => true,
-            Kind::Raw => self.raw.as_ref().is_some_and(|event| is_precious(event)),
-            _ => false,
+    /// Copies the payload of the record whose header stands in a cell.
+    #[inline]
+    pub(crate) fn copy_payload(&self, at: usize, header: &Header, out: &mut Vec<u8>) {
+        let start = at * CELL + HEADER;
+        let end = start + usize::from(header.len);
+        let (one, two) = (self.one.as_flattened(), self.two.as_flattened());
+        if let Some(bytes) = one.get(start..end) {
+            out.extend_from_slice(bytes);
+            return;
         }
+        out.extend_from_slice(one.get(start..).unwrap_or_default());
+        let range = start.saturating_sub(one.len())..end.saturating_sub(one.len());
+        out.extend_from_slice(two.get(range).unwrap_or_default());
     }
+}
+
+/// Whether losing a record of this kind would tear a subtree or lose what cannot be told otherwise.
+pub(crate) fn is_precious_kind(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::OpEnd | Kind::GroupEnd | Kind::LlmUsage | Kind::RunStart | Kind::RunEnd
+    )
 }
 
 /// Whether an event closes something, says what an LLM call used, or tells of an error.

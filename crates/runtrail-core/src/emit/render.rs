@@ -217,13 +217,26 @@ mod tests {
 
     use super::*;
     use crate::emit::encode::Draft;
-    use crate::emit::record::{INLINE, Kind};
+    use crate::emit::record::{Beside, INLINE, Kind, Waiting};
+
+    fn in_cells(draft: &mut Draft) -> Vec<u8> {
+        let cells = Waiting::new((draft.cells(), &[]));
+        let header = cells.header(0).unwrap();
+        let mut bytes = Vec::new();
+        cells.copy_payload(0, &header, &mut bytes);
+        bytes
+    }
 
     fn rendered(value: &impl Serialize) -> String {
         let mut draft = Draft::new(Kind::Annotation);
         draft.value(value);
         let mut out = Vec::new();
-        let mut compact = Compact(draft.finish().bytes());
+        draft.finish();
+        let bytes = match draft.beside.take() {
+            Some(Beside::Payload(bytes)) => Vec::from(bytes),
+            _ => in_cells(&mut draft),
+        };
+        let mut compact = Compact(&bytes);
         compact.value(&mut out).unwrap();
         assert!(compact.0.is_empty(), "{:?}", compact.0);
         String::from_utf8(out).unwrap()

@@ -151,7 +151,7 @@ pub(super) fn open_named<V: Serialize>(
         local::count_absent(at, kind);
         return at;
     }
-    at.open(kind, ctx.cloned(), |draft| {
+    at.open(kind, ctx, |draft| {
         draft.name(name);
         draft.value(&value());
     })

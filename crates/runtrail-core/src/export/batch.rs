@@ -1,15 +1,20 @@
 //! What exporters are handed.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::event::TraceEvent;
+use crate::pipeline::recorded::Recorded;
 use crate::span::{RunSummary, SpanRecord};
 use crate::text::Text;
 
-/// Events on their way to exporters; a clone is two pointers.
+/// Events on their way to exporters; a clone is a few pointers.
+///
+/// A pipeline without processors hands out events as they were recorded, and [`Batch::events`]
+/// writes them when it is first called: an exporter that only counts does not pay for text.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    events: Arc<[TraceEvent]>,
+    recorded: Option<Arc<Recorded>>,
+    events: OnceLock<Arc<[TraceEvent]>>,
     ended: Arc<[RunEnd]>,
 }
 
@@ -26,14 +31,44 @@ impl Batch {
     /// Makes a batch; `ended` must be in the order of `after`.
     pub fn new(events: impl Into<Arc<[TraceEvent]>>, ended: impl Into<Arc<[RunEnd]>>) -> Self {
         Self {
-            events: events.into(),
+            recorded: None,
+            events: events.into().into(),
+            ended: ended.into(),
+        }
+    }
+
+    pub(crate) fn recorded(recorded: Recorded, ended: Vec<RunEnd>) -> Self {
+        Self {
+            recorded: Some(Arc::new(recorded)),
+            events: OnceLock::new(),
             ended: ended.into(),
         }
     }
 
     /// Returns the events.
     pub fn events(&self) -> &[TraceEvent] {
-        &self.events
+        self.events.get_or_init(|| match &self.recorded {
+            Some(recorded) => recorded.events(),
+            None => Arc::default(),
+        })
+    }
+
+    /// Returns how many events there are, without a look at them.
+    pub fn len(&self) -> usize {
+        match &self.recorded {
+            Some(recorded) => recorded.len(),
+            None => self.events().len(),
+        }
+    }
+
+    /// Whether there is no event; a run may have ended all the same.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The events as they were recorded, where they are not written yet.
+    pub(crate) fn as_recorded(&self) -> Option<&Recorded> {
+        self.recorded.as_deref()
     }
 
     /// Returns the runs that ended within the batch.
@@ -43,18 +78,19 @@ impl Batch {
 
     /// Returns events and ends as they came: each stretch of events, and the run that ended after it.
     pub fn stretches(&self) -> impl Iterator<Item = (&[TraceEvent], Option<&Text>)> {
+        let events = self.events();
         let mut start = 0;
         let closed = self
             .ended
             .iter()
             .map(|end| (end.after, Some(&end.request_id)));
         closed
-            .chain(std::iter::once((self.events.len(), None)))
+            .chain(std::iter::once((events.len(), None)))
             .map(move |(after, request_id)| {
-                let until = after.clamp(start, self.events.len());
-                let events = &self.events[start..until];
+                let until = after.clamp(start, events.len());
+                let stretch = events.get(start..until).unwrap_or_default();
                 start = until;
-                (events, request_id)
+                (stretch, request_id)
             })
     }
 }

@@ -128,7 +128,7 @@ impl<E: Exporter, T: Timer> Exporter for RateLimit<E, T> {
     }
 
     fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
-        self.admit(batch.events().len())?;
+        self.admit(batch.len())?;
         self.exporter.export(batch)
     }
 

@@ -8,7 +8,8 @@ use super::media::MediaStats;
 use super::queue::Admitted;
 use super::shared::lock;
 use super::stats::{ExporterState, ExporterStats, Stats};
-use crate::emit::record::{KINDS, Record};
+use crate::emit::record::KINDS;
+use crate::text::Text;
 
 /// The most losses that one ring remembers by run between two looks of the worker.
 const MAX_LOSSES: usize = 1024;
@@ -25,7 +26,7 @@ const AT_THE_RING: [DropCause; 4] = [
 pub(crate) struct Loss {
     pub(crate) run: u64,
     /// The run of an event that the engine made itself.
-    pub(crate) request_id: Option<crate::text::Text>,
+    pub(crate) request_id: Option<Text>,
     pub(crate) cause: DropCause,
     pub(crate) kind: usize,
     pub(crate) count: u64,
@@ -51,24 +52,22 @@ impl RingCounters {
     }
 
     /// Remembers a loss by its run, so that the run's stream can tell of it.
-    pub(crate) fn lose(&self, record: &Record, cause: DropCause) {
-        let request_id = record.raw.as_ref().map(|event| event.request_id.clone());
-        let kind = usize::from(record.counted);
+    pub(crate) fn lose(&self, run: u64, request_id: Option<&Text>, kind: usize, cause: DropCause) {
         let mut losses = lock(&self.losses);
         let is_full = losses.len() >= MAX_LOSSES;
         let same = losses.iter_mut().rev().take(8).find(|loss| {
-            loss.run == record.run
+            loss.run == run
                 && loss.cause == cause
                 && loss.kind == kind
-                && loss.request_id == request_id
+                && loss.request_id.as_ref() == request_id
         });
         match same {
             Some(loss) => loss.count += 1,
             // Beyond the limit losses are counted, but no run is told.
             None if is_full => {}
             None => losses.push(Loss {
-                run: record.run,
-                request_id: request_id.map(|id| id.detached()),
+                run,
+                request_id: request_id.map(Text::detached),
                 cause,
                 kind,
                 count: 1,
@@ -110,6 +109,15 @@ pub(crate) struct Handled {
     pub(crate) dropped: Dropped,
     pub(crate) late: u64,
     pub(crate) truncated: u64,
+}
+
+impl Handled {
+    pub(crate) fn merge(&mut self, more: &Self) {
+        self.made += more.made;
+        self.late += more.late;
+        self.truncated += more.truncated;
+        self.dropped.merge(&more.dropped);
+    }
 }
 
 /// What processors did since the start.
@@ -190,10 +198,7 @@ impl Books {
     }
 
     pub(crate) fn handle(&mut self, handled: &Handled, processed: &Processed) {
-        self.handled.made += handled.made;
-        self.handled.late += handled.late;
-        self.handled.truncated += handled.truncated;
-        self.handled.dropped.merge(&handled.dropped);
+        self.handled.merge(handled);
         self.processed = *processed;
     }
 

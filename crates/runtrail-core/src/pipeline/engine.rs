@@ -7,9 +7,10 @@ use super::books::{Handled, Loss, Processed};
 use super::cause::DropCause;
 use super::clock::Timeline;
 use super::ledger::{Ledger, Truncated};
-use super::resolve::{Item, Limits, Resolver, RunEnded};
+use super::recorded::Recorded;
+use super::resolve::{Limits, Resolver, RunEnded, Taken};
 use super::settings::Settings;
-use crate::emit::record::{KINDS, Record};
+use crate::emit::record::KINDS;
 use crate::event::TraceEvent;
 use crate::export::{Batch, RunEnd};
 use crate::process::{Chain, Discard};
@@ -21,14 +22,14 @@ const MAX_NAMED: usize = 1000;
 /// Records in, batches out.
 pub(crate) struct Engine {
     resolver: Resolver,
-    tail: Tail,
+    /// What comes after the records have become events; without processors they need not yet.
+    tail: Option<Tail>,
+    truncated: Vec<Truncated>,
 }
 
 /// What comes after the records have become events.
 struct Tail {
     chain: Chain,
-    /// Whether there is no processor, so that events need not be carried past any.
-    direct: bool,
     ledger: Ledger,
     batch_events: usize,
     events: Vec<TraceEvent>,
@@ -47,23 +48,18 @@ impl Engine {
             open: settings.max_open,
             runs: settings.max_runs,
             payload_bytes: settings.max_payload_bytes,
+            batch_events: settings.batch_events,
         };
-        let direct = chain.tallies().next().is_none();
+        let ledger = Ledger::new(settings.max_open);
+        let (tail, ledger) = if chain.tallies().next().is_none() {
+            (None, Some(ledger))
+        } else {
+            (Some(Tail::new(chain, ledger, settings.batch_events)), None)
+        };
         Self {
-            resolver: Resolver::new(emitter, limits, line),
-            tail: Tail {
-                direct,
-                chain,
-                ledger: Ledger::new(settings.max_open),
-                batch_events: settings.batch_events,
-                events: Vec::new(),
-                ended: Vec::new(),
-                handled: Handled::default(),
-                truncated: Vec::new(),
-                chain_in: 0,
-                chain_out: 0,
-                panics: 0,
-            },
+            resolver: Resolver::new(emitter, limits, line, ledger),
+            tail,
+            truncated: Vec::new(),
         }
     }
 
@@ -71,8 +67,8 @@ impl Engine {
         self.resolver.line_mut()
     }
 
-    pub(crate) fn push(&mut self, record: Record, shed: bool) {
-        self.resolver.push(record, shed);
+    pub(crate) fn push(&mut self, taken: Taken<'_>, shed: bool) {
+        self.resolver.push(taken, shed);
     }
 
     pub(crate) fn lost(&mut self, loss: &Loss) {
@@ -107,55 +103,93 @@ impl Engine {
 
     /// Takes what was closed because its run ended first.
     pub(crate) fn take_truncated(&mut self) -> Vec<Truncated> {
-        std::mem::take(&mut self.tail.truncated)
+        std::mem::take(&mut self.truncated)
     }
 
-    /// Hands out what came since the last call, in batches of at most as many events as set; returns
+    /// Hands out what came since the last call, in batches of about as many events as set; returns
     /// what became of the rest.
     pub(crate) fn take(&mut self, mut hand_out: impl FnMut(Batch)) -> Handled {
-        let Self { resolver, tail } = self;
-        resolver.take(|item| {
-            tail.step(item);
-            if tail.events.len() >= tail.batch_events {
-                hand_out(tail.cut());
+        let mut sheets = self.resolver.take();
+        let mut named = std::mem::take(&mut sheets.truncated);
+        let mut handled = sheets.handled;
+        match &mut self.tail {
+            None => {
+                for mut sheet in sheets.full {
+                    let ended = sheet.take_ended();
+                    hand_out(Batch::recorded(sheet, ended));
+                }
             }
-        });
-        if !tail.events.is_empty() || !tail.ended.is_empty() {
-            hand_out(tail.cut());
+            Some(tail) => {
+                let mut ended = sheets.ended.into_iter().peekable();
+                let events = sheets.full.iter().flat_map(Recorded::render);
+                for (index, event) in events.enumerate() {
+                    while let Some((_, run)) = ended.next_if(|(after, _)| *after <= index) {
+                        tail.finish(run);
+                    }
+                    tail.process(event);
+                    tail.hand_out_full(&mut hand_out);
+                }
+                for (_, run) in ended {
+                    tail.finish(run);
+                    tail.hand_out_full(&mut hand_out);
+                }
+                if !tail.events.is_empty() || !tail.ended.is_empty() {
+                    hand_out(tail.cut());
+                }
+                named.append(&mut tail.truncated);
+                let more = std::mem::take(&mut tail.handled);
+                handled.merge(&more);
+            }
         }
-        let mut handled = std::mem::take(&mut tail.handled);
-        handled.made += std::mem::take(&mut resolver.made);
-        handled.late += std::mem::take(&mut resolver.late);
-        handled
-            .dropped
-            .merge(&std::mem::take(&mut resolver.dropped));
+        let room = MAX_NAMED.saturating_sub(self.truncated.len());
+        self.truncated.extend(named.into_iter().take(room));
         handled
     }
 
     /// Returns how often a processor panicked.
     pub(crate) fn panics(&self) -> u64 {
-        self.tail.panics
+        self.tail.as_ref().map_or(0, |tail| tail.panics)
     }
 
     /// Returns what processors did since the start.
     pub(crate) fn processed(&self) -> Processed {
-        self.tail.processed()
+        self.tail.as_ref().map(Tail::processed).unwrap_or_default()
     }
 }
 
 impl Tail {
-    fn step(&mut self, item: Item) {
-        match item {
-            Item::Event(event) if self.direct => match self.ledger.admit(&event) {
-                Ok(()) => self.events.push(event),
-                Err(cause) => self.handled.dropped.event(cause, &event),
-            },
-            item => self.process(item),
+    fn new(chain: Chain, ledger: Ledger, batch_events: usize) -> Self {
+        Self {
+            chain,
+            ledger,
+            batch_events,
+            events: Vec::new(),
+            ended: Vec::new(),
+            handled: Handled::default(),
+            truncated: Vec::new(),
+            chain_in: 0,
+            chain_out: 0,
+            panics: 0,
         }
     }
 
-    /// Runs the processors.
-    fn process(&mut self, item: Item) {
+    /// Takes an event through the processors.
+    fn process(&mut self, event: TraceEvent) {
+        self.chain_in += 1;
+        // A processor that panics loses the event that it was at, and no event goes around it.
+        let ran = self.guarded(|chain, mut sink| chain.process(event, &mut sink));
+        self.panics += u64::from(!ran);
+    }
+
+    /// Ends a run: in the processors first, which may hold some of it.
+    fn finish(&mut self, run: RunEnded) {
+        let ran = self.guarded(|chain, mut sink| chain.finish(&run.request_id, &mut sink));
+        self.panics += u64::from(!ran);
+        self.close(run);
+    }
+
+    /// Runs the processors; returns whether none panicked.
+    fn guarded(&mut self, run: impl FnOnce(&mut Chain, &mut dyn FnMut(TraceEvent))) -> bool {
         let (events, ledger, handled) = (&mut self.events, &mut self.ledger, &mut self.handled);
         let (chain, chain_out) = (&mut self.chain, &mut self.chain_out);
         let mut sink = |event: TraceEvent| {
@@ -165,43 +199,27 @@ impl Tail {
                 Err(cause) => handled.dropped.event(cause, &event),
             }
         };
-        // A processor that panics loses the event that it was at, and no event goes around it.
-        let ran = catch_unwind(AssertUnwindSafe(|| match item {
-            Item::Event(event) => {
-                self.chain_in += 1;
-                chain.process(event, &mut sink);
-                None
-            }
-            Item::RunEnded(run) => {
-                let finished = catch_unwind(AssertUnwindSafe(|| {
-                    chain.finish(&run.request_id, &mut sink);
-                }));
-                Some((run, finished.is_err()))
-            }
-        }));
-        match ran {
-            Ok(Some((run, panicked))) => {
-                self.panics += u64::from(panicked);
-                self.close(run);
-            }
-            Ok(None) => {}
-            Err(_) => self.panics += 1,
-        }
+        catch_unwind(AssertUnwindSafe(|| run(chain, &mut sink))).is_ok()
     }
 
     /// Closes what is open in a run that is over.
     fn close(&mut self, run: RunEnded) {
         let before = self.events.len();
-        let named = self.ledger.finish(&run, &mut self.events);
+        let mut named = self.ledger.finish(&run, &mut self.events);
         let closed = (self.events.len() - before) as u64;
         self.handled.made += closed;
         self.handled.truncated += closed;
-        let room = MAX_NAMED.saturating_sub(self.truncated.len());
-        self.truncated.extend(named.into_iter().take(room));
+        self.truncated.append(&mut named);
         self.ended.push(RunEnd {
             request_id: run.request_id,
             after: self.events.len(),
         });
+    }
+
+    fn hand_out_full(&mut self, hand_out: &mut impl FnMut(Batch)) {
+        if self.events.len() >= self.batch_events {
+            hand_out(self.cut());
+        }
     }
 
     /// Cuts a batch; events that a processor gave beyond the usual number stay together.

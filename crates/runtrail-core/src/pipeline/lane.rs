@@ -32,6 +32,8 @@ struct Orders {
     close: Option<Arc<Ticket>>,
     /// The exporter is gone: what comes is dropped.
     gone: bool,
+    /// The exporter's thread waits to be woken.
+    is_waiting: bool,
 }
 
 impl Lane {
@@ -55,6 +57,7 @@ impl Lane {
                 flushes: Vec::new(),
                 close: None,
                 gone: false,
+                is_waiting: false,
             }),
             wake: Condvar::new(),
         });
@@ -77,16 +80,19 @@ impl Lane {
         let mut orders = lock(&self.inner.queue);
         let admitted = if orders.gone {
             let mut admitted = Admitted::default();
-            for event in waiting.batch.events() {
-                admitted.dropped.event(DropCause::ExporterGone, event);
-            }
+            gone(&waiting.batch, &mut admitted.dropped);
             admitted
         } else {
             orders.queue.push(waiting)
         };
         books.admit(self.index, &admitted);
-        drop(orders);
-        self.inner.wake.notify_one();
+    }
+
+    /// Wakes the exporter's thread for what was let in; a thread that is at work finds it by itself.
+    pub(crate) fn wake(&self) {
+        if std::mem::take(&mut lock(&self.inner.queue).is_waiting) {
+            self.inner.wake.notify_one();
+        }
     }
 
     /// Asks for a flush of everything let in before.
@@ -97,7 +103,7 @@ impl Lane {
         orders.flushes.retain(|ticket| ticket.deadline() > now);
         orders.flushes.push(ticket);
         drop(orders);
-        self.inner.wake.notify_one();
+        self.wake();
     }
 
     /// Asks for the end: everything that waits is exported, then the exporter is closed.
@@ -105,7 +111,7 @@ impl Lane {
         let mut orders = lock(&self.inner.queue);
         orders.close = Some(ticket);
         drop(orders);
-        self.inner.wake.notify_one();
+        self.wake();
     }
 
     pub(crate) fn waiting_bytes(&self) -> u64 {
@@ -160,6 +166,7 @@ impl LaneThread {
             if let Some(ticket) = orders.close.take() {
                 return Order::Close(ticket);
             }
+            orders.is_waiting = true;
             orders = self
                 .inner
                 .wake
@@ -174,8 +181,8 @@ impl LaneThread {
         let outcome = match &called {
             Some(Called::Returned(result)) => Outcome::of(batch, result.as_ref().err()),
             Some(Called::Panicked) => Outcome {
-                failed: batch.events().len() as u64,
-                unknown: batch.events().len() as u64,
+                failed: batch.len() as u64,
+                unknown: batch.len() as u64,
                 ..Outcome::default()
             },
             None => Outcome::gone(batch),
@@ -275,6 +282,22 @@ fn message(error: &ExportError) -> String {
     message
 }
 
+/// Counts the events of a batch that no exporter takes any more.
+fn gone(batch: &Batch, dropped: &mut Dropped) {
+    match batch.as_recorded() {
+        Some(recorded) => {
+            for kind in recorded.kinds() {
+                dropped.add(DropCause::ExporterGone, kind, 1);
+            }
+        }
+        None => {
+            for event in batch.events() {
+                dropped.event(DropCause::ExporterGone, event);
+            }
+        }
+    }
+}
+
 /// What became of the events of one batch.
 #[derive(Debug, Default)]
 struct Outcome {
@@ -286,14 +309,14 @@ struct Outcome {
 
 impl Outcome {
     fn of(batch: &Batch, error: Option<&ExportError>) -> Self {
-        let events = batch.events().len() as u64;
+        let events = batch.len() as u64;
         let (failed, unknown) = match error.map(ExportError::kind) {
             None => (0, 0),
             Some(ExportErrorKind::Rejected(rejections)) => {
                 let mut refused: Vec<_> = rejections
                     .iter()
                     .map(|rejection| rejection.index)
-                    .filter(|index| *index < batch.events().len())
+                    .filter(|index| *index < batch.len())
                     .collect();
                 refused.sort_unstable();
                 refused.dedup();
@@ -312,9 +335,7 @@ impl Outcome {
 
     fn gone(batch: &Batch) -> Self {
         let mut dropped = Dropped::default();
-        for event in batch.events() {
-            dropped.event(DropCause::ExporterGone, event);
-        }
+        gone(batch, &mut dropped);
         Self {
             dropped,
             ..Self::default()

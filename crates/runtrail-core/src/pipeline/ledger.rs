@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use super::cause::DropCause;
 use super::clock::timestamp;
+use super::recorded::Place;
 use super::resolve::{Map, RunEnded};
 use crate::event::{Ctx, EventKind, Payload, Status, TraceEvent, View};
 use crate::json::{RawJson, push_string};
@@ -89,6 +90,27 @@ impl Ledger {
         }
     }
 
+    /// Takes note of an opener that is no event yet, or says why it must go no further.
+    pub(super) fn open(
+        &mut self,
+        request_id: &Text,
+        id: &Text,
+        place: &Place,
+    ) -> Result<(), DropCause> {
+        let run = match self.runs.get_mut(request_id) {
+            Some(run) => run,
+            None => self.runs.entry(request_id.detached()).or_default(),
+        };
+        let (name, ctx) = (place.name.clone(), place.ctx.clone());
+        run.insert(id, name, ctx, place.is_group, self.max_open)
+    }
+
+    /// Takes note of the end of what has this id, or says why it must go no further.
+    pub(super) fn end(&mut self, request_id: &Text, id: &Text) -> Result<(), DropCause> {
+        let run = self.runs.get_mut(request_id);
+        run.ok_or(DropCause::Unopened)?.end_of(id)
+    }
+
     /// Closes what is open in a run that is over.
     pub(crate) fn finish(
         &mut self,
@@ -118,45 +140,56 @@ impl Ledger {
 
 impl RunLedger {
     fn open(&mut self, event: &TraceEvent, max_open: usize) -> Result<(), DropCause> {
+        let is_group = event.kind == EventKind::GroupStart;
+        let (name, ctx) = if is_group {
+            (group_name(event), Ctx::default())
+        } else {
+            (kept(event.op_name.as_ref()), event.ctx.clone())
+        };
+        self.insert(&event.event_id, name, ctx, is_group, max_open)
+    }
+
+    fn insert(
+        &mut self,
+        id: &Text,
+        name: Text,
+        ctx: Ctx,
+        is_group: bool,
+        max_open: usize,
+    ) -> Result<(), DropCause> {
         if self.open.len() >= max_open {
             return Err(DropCause::OpenLimit);
         }
-        let is_group = event.kind == EventKind::GroupStart;
         let open = Open {
             order: self.opened,
-            name: if is_group {
-                group_name(event)
-            } else {
-                kept(event.op_name.as_ref())
-            },
-            ctx: if is_group {
-                Ctx::default()
-            } else {
-                event.ctx.clone()
-            },
+            name,
+            ctx: if is_group { Ctx::default() } else { ctx },
             is_group,
         };
         self.opened += 1;
         if self.prefix.is_none() {
-            let prefix = split_number(&event.event_id).map(|(prefix, _)| Text::new(prefix));
-            self.prefix = prefix;
+            self.prefix = split_number(id).map(|(prefix, _)| Text::new(prefix));
         }
-        self.open.insert(self.key(&event.event_id), open);
+        self.open.insert(self.key(id), open);
         Ok(())
+    }
+
+    fn end_of(&mut self, id: &str) -> Result<(), DropCause> {
+        let key = self.key(id);
+        match self.open.remove_entry(&key) {
+            Some((id, _)) => {
+                self.remember(id);
+                Ok(())
+            }
+            None if self.ended.contains(&key) => Err(DropCause::SecondEnd),
+            None => Err(DropCause::Unopened),
+        }
     }
 
     fn end(&mut self, event: &TraceEvent) -> Result<(), DropCause> {
         let view = event.view();
         if let Some(id) = view.opener_id() {
-            let key = self.key(&id);
-            return match self.open.remove_entry(&key) {
-                Some((id, _)) => {
-                    self.remember(id);
-                    Ok(())
-                }
-                None if self.ended.contains(&key) => Err(DropCause::SecondEnd),
-                None => Err(DropCause::Unopened),
-            };
+            return self.end_of(&id);
         }
         let found = match view {
             View::GroupEnd(_) => {

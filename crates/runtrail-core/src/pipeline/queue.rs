@@ -27,7 +27,11 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(crate) fn new(batch: Batch) -> Self {
-        let events: usize = batch.events().iter().map(cost).sum();
+        // What an exporter makes of recorded events it makes for itself, batch by batch.
+        let events: usize = match batch.as_recorded() {
+            Some(recorded) => recorded.size(),
+            None => batch.events().iter().map(cost).sum(),
+        };
         let ends = size_of_val(batch.ended());
         Self {
             bytes: events + ends,
@@ -36,7 +40,7 @@ impl Waiting {
     }
 
     pub(crate) fn events(&self) -> usize {
-        self.batch.events().len()
+        self.batch.len()
     }
 }
 

@@ -1,42 +1,29 @@
-//! Records into events: the run's `seq`, times, ids, names, and the payload's text.
+//! Records numbered: the run's `seq`, times, and what each belongs to.
 //!
-//! Records come in the order of their times over all rings. Their texts are written into one
-//! buffer, which becomes the chunk that a whole batch of events shares.
+//! Records come in the order of their times over all rings. What they say stays as it was recorded;
+//! see [`Recorded`].
 
+mod places;
 mod run;
-mod shares;
 
-use std::ops::Range;
-
+use places::Places;
 use run::{Open, RunState};
-use shares::Shares;
 
-use super::books::Loss;
-use super::cause::{DropCause, Dropped, LOST_KEY, kind_name};
-use super::clock::{Timeline, timestamp};
-use super::payload::{Object, push_millis};
-use crate::emit::record::{Kind, Record, end};
-use crate::emit::render::{Compact, push_integer, push_quoted};
-use crate::event::{Ctx, EventKind, Payload, Slots, TraceEvent};
+use super::books::{Handled, Loss};
+use super::cause::DropCause;
+use super::clock::Timeline;
+use super::ledger::{Ledger, Truncated};
+use super::recorded::{Content, Entry, IdPrefix, NO_SEQ, NONE, Recorded};
+use crate::emit::record::{Beside, Header, Kind, Waiting, is_precious, is_precious_kind};
+use crate::emit::render::Compact;
+use crate::event::{Ctx, TraceEvent};
 use crate::text::Text;
 
 /// Maps of foreign keys: seeded at random, and several times as fast as the default.
 pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
-/// Op names that are kept to be shared; engines have some hundreds.
-const MAX_NAMES: usize = 16_384;
-const MAX_KEPT_NAME: usize = 256;
-
 /// The number that handles of runs beyond the limit have.
 const OVER_LIMIT: usize = usize::MAX;
-
-/// What records turn into, in order.
-#[derive(Debug)]
-pub(crate) enum Item {
-    Event(TraceEvent),
-    /// Everything of a run has come.
-    RunEnded(RunEnded),
-}
 
 /// A run that is over, and what the ends of what is still open in it need.
 #[derive(Debug)]
@@ -47,59 +34,38 @@ pub(crate) struct RunEnded {
     pub(crate) nanos: i64,
 }
 
-/// An event whose texts still stand in the buffer.
-struct Pending {
-    request_id: Range<usize>,
-    kind: EventKind,
-    op_name: Option<Range<usize>>,
-    ctx: Ctx,
-    nanos: i64,
-    seq: u64,
-    id: Range<usize>,
-    payload: Range<usize>,
-    slots: Slots,
-}
-
-enum Step {
-    Pending(Pending),
-    Ready(Item),
-}
-
-/// What begins the ids of a run's events: sixteen digits and a hyphen.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct IdPrefix([u8; 17]);
-
-impl IdPrefix {
-    fn new(number: u64) -> Self {
-        let mut prefix = *b"0000000000000000-";
-        for (index, digit) in prefix[..16].iter_mut().enumerate() {
-            let nibble = (number >> (60 - 4 * index)) & 15;
-            *digit = b"0123456789abcdef"[nibble as usize];
-        }
-        Self(prefix)
-    }
-
-    fn push(&self, out: &mut Vec<u8>, seq: u64) {
-        out.extend_from_slice(&self.0);
-        push_integer(out, seq);
-    }
-
-    pub(crate) fn id(&self, seq: u64) -> Text {
-        let mut id = Vec::with_capacity(24);
-        self.push(&mut id, seq);
-        Text::from_utf8(id).unwrap_or_default()
-    }
-}
-
 /// What a resolver may hold at most.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) open: usize,
     pub(crate) runs: usize,
     pub(crate) payload_bytes: usize,
+    pub(crate) batch_events: usize,
 }
 
-/// Turns records into events.
+/// A record as it waits in its ring.
+pub(crate) struct Taken<'a> {
+    pub(crate) header: Header,
+    pub(crate) cells: Waiting<'a>,
+    /// Where its header stands.
+    pub(crate) at: usize,
+    pub(crate) ctx: Option<&'a Ctx>,
+    pub(crate) payload: Option<Box<[u8]>>,
+    pub(crate) event: Option<Box<TraceEvent>>,
+}
+
+impl Taken<'_> {
+    /// Takes what came beside the cells.
+    pub(crate) fn put(&mut self, beside: Beside) {
+        match beside {
+            Beside::Payload(payload) => self.payload = Some(payload),
+            Beside::Event(event) => self.event = Some(event),
+            Beside::Ctx(_) => {}
+        }
+    }
+}
+
+/// Numbers records.
 pub(crate) struct Resolver {
     emitter: u64,
     limits: Limits,
@@ -110,19 +76,27 @@ pub(crate) struct Resolver {
     last: Option<(u64, usize)>,
     by_id: Map<Text, usize>,
     next: usize,
-    names: Map<Vec<u8>, Text>,
+    places: Places,
     no_ctx: Ctx,
-    shares: Shares,
-    buffer: Vec<u8>,
-    steps: Vec<Step>,
-    pub(crate) dropped: Dropped,
-    pub(crate) late: u64,
-    pub(crate) made: u64,
+    sheet: Recorded,
+    full: Vec<Recorded>,
+    /// The ledger, where no processor stands between it and the records. It then follows only runs
+    /// whose engine made events itself, and what is open when a run ends.
+    ledger: Option<Ledger>,
+    /// Otherwise, the runs that ended in the sheet, and after how many of its events.
+    ended_runs: Vec<(usize, RunEnded)>,
+    truncated: Vec<Truncated>,
+    handled: Handled,
     pub(crate) ended: u64,
 }
 
 impl Resolver {
-    pub(crate) fn new(emitter: u64, limits: Limits, line: Timeline) -> Self {
+    pub(crate) fn new(
+        emitter: u64,
+        limits: Limits,
+        line: Timeline,
+        ledger: Option<Ledger>,
+    ) -> Self {
         Self {
             emitter,
             limits,
@@ -132,14 +106,14 @@ impl Resolver {
             last: None,
             by_id: Map::default(),
             next: 0,
-            names: Map::default(),
+            places: Places::default(),
             no_ctx: Ctx::default(),
-            shares: Shares::default(),
-            buffer: Vec::new(),
-            steps: Vec::new(),
-            dropped: Dropped::default(),
-            late: 0,
-            made: 0,
+            sheet: Recorded::new(limits.payload_bytes),
+            full: Vec::new(),
+            ledger,
+            ended_runs: Vec::new(),
+            truncated: Vec::new(),
+            handled: Handled::default(),
             ended: 0,
         }
     }
@@ -152,56 +126,55 @@ impl Resolver {
         self.runs.len()
     }
 
-    /// Bytes of text that wait to be taken.
+    /// Bytes of payload that wait to be taken.
     pub(crate) fn buffered(&self) -> usize {
-        self.buffer.len()
+        self.sheet.buffered()
     }
 
     /// Takes the next record. One that is shed goes no further unless losing it would tear a
     /// subtree.
-    pub(crate) fn push(&mut self, record: Record, shed: bool) {
-        match record.kind {
-            Kind::RunStart => return self.begin_run(&record),
-            Kind::RunEnd => return self.end_handle(record.run, record.ticks),
-            Kind::Raw => return self.push_raw(record, shed),
+    pub(crate) fn push(&mut self, taken: Taken<'_>, shed: bool) {
+        let header = taken.header;
+        match header.kind {
+            Kind::RunStart => return self.begin_run(taken),
+            Kind::RunEnd => return self.end_handle(header.run, header.ticks),
+            Kind::Raw => return self.push_event(taken, shed),
             _ => {}
         }
-        let counted = usize::from(record.counted);
-        let Some(number) = self.number_of(record.run) else {
-            return self.dropped.add(DropCause::Closed, counted, 1);
+        let counted = usize::from(header.counted);
+        let Some(number) = self.number_of(header.run) else {
+            return self.handled.dropped.add(DropCause::Closed, counted, 1);
         };
-        if shed && !record.is_precious() {
-            self.dropped.add(DropCause::RingFull, counted, 1);
-            self.note(number, DropCause::RingFull, counted, 1);
-            return;
+        if shed && !is_precious_kind(header.kind) {
+            return self.shed(number, counted);
         }
         let Some(run) = self.runs.get_mut(&number) else {
-            return self.dropped.add(DropCause::OpenLimit, counted, 1);
+            return self.handled.dropped.add(DropCause::OpenLimit, counted, 1);
         };
-        if run.has_notes() {
-            self.made += run.tell(
-                &mut self.buffer,
-                &mut self.steps,
-                &mut self.shares,
-                &self.no_ctx,
-            );
+        if let Some(note) = run.tell() {
+            self.handled.made += 1;
+            self.sheet.push_event(note);
         }
-        let mut maker = Maker {
-            shares: &mut self.shares,
+        let ledger = self.ledger.as_mut().filter(|_| run.in_ledger);
+        let maker = Maker {
             run,
+            ledger,
             line: &self.line,
-            names: &mut self.names,
+            places: &mut self.places,
             no_ctx: &self.no_ctx,
-            limits: &self.limits,
-            buffer: &mut self.buffer,
+            max_open: self.limits.open,
+            sheet: &mut self.sheet,
         };
-        match maker.make(record) {
-            Ok((pending, late)) => {
-                self.late += u64::from(late);
-                self.steps.push(Step::Pending(pending));
-            }
-            Err(cause) => self.dropped.add(cause, counted, 1),
+        match maker.make(taken) {
+            Ok(late) => self.handled.late += u64::from(late),
+            Err(cause) => self.handled.dropped.add(cause, counted, 1),
         }
+        self.cut();
+    }
+
+    fn shed(&mut self, number: usize, counted: usize) {
+        self.handled.dropped.add(DropCause::RingFull, counted, 1);
+        self.note(number, DropCause::RingFull, counted, 1);
     }
 
     /// The run of a handle. Most records are of the run of the one before them.
@@ -233,14 +206,17 @@ impl Resolver {
         }
     }
 
-    fn begin_run(&mut self, record: &Record) {
-        let name = Compact(record.bytes()).name().unwrap_or_default();
+    fn begin_run(&mut self, taken: Taken<'_>) {
+        let header = taken.header;
+        let mut bytes = taken.payload.map(Vec::from).unwrap_or_default();
+        taken.cells.copy_payload(taken.at, &header, &mut bytes);
+        let name = Compact(&bytes).name().unwrap_or_default();
         let request_id = Text::new(String::from_utf8_lossy(name));
         let number = self.run_of(&request_id).unwrap_or(OVER_LIMIT);
-        self.handles.insert(record.run, number);
+        self.handles.insert(header.run, number);
         if let Some(run) = self.runs.get_mut(&number) {
             run.handles += 1;
-            run.times.at(&self.line, record.ticks);
+            run.times.at(&self.line, header.ticks);
         }
     }
 
@@ -303,64 +279,93 @@ impl Resolver {
         };
         self.last = None;
         self.by_id.remove(&run.request_id);
-        self.made += run.tell(
-            &mut self.buffer,
-            &mut self.steps,
-            &mut self.shares,
-            &self.no_ctx,
-        );
+        if let Some(note) = run.tell() {
+            self.handled.made += 1;
+            self.sheet.push_event(note);
+        }
         self.ended += 1;
-        self.steps.push(Step::Ready(Item::RunEnded(RunEnded {
+        let ended = RunEnded {
             nanos: run.times.last().unwrap_or_default(),
             ids: run.ids,
             next_seq: run.next_seq,
-            request_id: run.request_id,
-        })));
+            request_id: run.request_id.clone(),
+        };
+        let Some(ledger) = &mut self.ledger else {
+            self.ended_runs.push((self.sheet.len(), ended));
+            return;
+        };
+        run.enter(ledger);
+        let mut closers = Vec::new();
+        let mut named = ledger.finish(&ended, &mut closers);
+        self.handled.made += closers.len() as u64;
+        self.handled.truncated += closers.len() as u64;
+        self.truncated.append(&mut named);
+        for closer in closers {
+            self.sheet.push_event(closer);
+        }
+        self.sheet.end_run(ended.request_id);
+        self.cut();
     }
 
-    fn push_raw(&mut self, record: Record, shed: bool) {
-        let Some(event) = record.raw else { return };
-        let counted = usize::from(record.counted);
+    fn push_event(&mut self, taken: Taken<'_>, shed: bool) {
+        let Some(event) = taken.event else { return };
+        let counted = usize::from(taken.header.counted);
         let Some(number) = self.run_of(&event.request_id) else {
-            return self.dropped.add(DropCause::OpenLimit, counted, 1);
+            return self.handled.dropped.add(DropCause::OpenLimit, counted, 1);
         };
-        if shed && !crate::emit::record::is_precious(&event) {
-            self.dropped.add(DropCause::RingFull, counted, 1);
-            return self.note(number, DropCause::RingFull, counted, 1);
+        if shed && !is_precious(&event) {
+            return self.shed(number, counted);
         }
         let Some(run) = self.runs.get_mut(&number) else {
             return;
         };
-        if run.has_notes() {
-            self.made += run.tell(
-                &mut self.buffer,
-                &mut self.steps,
-                &mut self.shares,
-                &self.no_ctx,
-            );
+        if let Some(note) = run.tell() {
+            self.handled.made += 1;
+            self.sheet.push_event(note);
         }
         let nanos = event.timestamp.micros().saturating_mul(1000);
         run.times
             .pass(nanos.saturating_add(i64::from(event.timestamp.nanos())));
         run.next_seq = run.next_seq.max(event.seq.saturating_add(1));
-        self.steps.push(Step::Ready(Item::Event(*event)));
+        if let Some(ledger) = &mut self.ledger {
+            run.enter(ledger);
+            if let Err(cause) = ledger.admit(&event) {
+                return self.handled.dropped.add(cause, counted, 1);
+            }
+        }
+        self.sheet.push_event(*event);
+        self.cut();
     }
 
-    /// Takes what the records since the last call turned into.
-    pub(crate) fn take(&mut self, mut hand_on: impl FnMut(Item)) {
-        let size = self.buffer.len();
-        let buffer = std::mem::replace(&mut self.buffer, Vec::with_capacity(size));
-        // Names and ids were text when they were recorded, and so is everything written beside
-        // them; the check is what keeps this true for all that follows.
-        let chunk = Text::from_utf8(buffer).unwrap_or_default();
-        self.shares.clear();
-        for step in self.steps.drain(..) {
-            hand_on(match step {
-                Step::Ready(item) => item,
-                Step::Pending(pending) => Item::Event(pending.into_event(&chunk)),
-            });
+    /// Ends the sheet where it is full. With processors the engine cuts behind them.
+    fn cut(&mut self) {
+        if self.ledger.is_some() && self.sheet.len() >= self.limits.batch_events {
+            self.full.push(self.sheet.take());
         }
     }
+
+    /// Takes what came since the last call.
+    pub(crate) fn take(&mut self) -> Sheets {
+        let mut full = std::mem::take(&mut self.full);
+        if !self.sheet.is_empty() || !self.ended_runs.is_empty() {
+            full.push(self.sheet.take());
+        }
+        Sheets {
+            full,
+            ended: std::mem::take(&mut self.ended_runs),
+            truncated: std::mem::take(&mut self.truncated),
+            handled: std::mem::take(&mut self.handled),
+        }
+    }
+}
+
+/// What a resolver made of records.
+pub(crate) struct Sheets {
+    pub(crate) full: Vec<Recorded>,
+    /// With processors: the runs that ended, and after how many events of the one sheet.
+    pub(crate) ended: Vec<(usize, RunEnded)>,
+    pub(crate) truncated: Vec<Truncated>,
+    pub(crate) handled: Handled,
 }
 
 /// Spreads a number over 64 bits, without loss.
@@ -372,312 +377,133 @@ fn mix(mut number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-impl Pending {
-    fn into_event(self, chunk: &Text) -> TraceEvent {
-        let payload = chunk.part((self.payload.start, self.payload.end));
-        TraceEvent {
-            event_id: chunk.part((self.id.start, self.id.end)),
-            request_id: chunk.part((self.request_id.start, self.request_id.end)),
-            kind: self.kind,
-            op_name: self.op_name.map(|name| chunk.part((name.start, name.end))),
-            ctx: self.ctx,
-            timestamp: timestamp(self.nanos),
-            seq: self.seq,
-            payload: Payload::from_parts(payload, self.slots),
-            extra: None,
-        }
-    }
+/// Numbers one record.
+struct Maker<'a> {
+    run: &'a mut RunState,
+    ledger: Option<&'a mut Ledger>,
+    line: &'a Timeline,
+    places: &'a mut Places,
+    no_ctx: &'a Ctx,
+    max_open: usize,
+    sheet: &'a mut Recorded,
 }
 
-/// What an event belongs to.
+/// What a record belongs to.
 struct Owner {
     seq: u64,
-    nanos: i64,
-    group: Option<Text>,
-    op_name: Option<Range<usize>>,
-    ctx: Ctx,
-}
-
-/// Makes one event.
-struct Maker<'a> {
-    shares: &'a mut Shares,
-    run: &'a mut RunState,
-    line: &'a Timeline,
-    names: &'a mut Map<Vec<u8>, Text>,
-    no_ctx: &'a Ctx,
-    limits: &'a Limits,
-    buffer: &'a mut Vec<u8>,
+    began: i64,
+    place: u32,
 }
 
 impl Maker<'_> {
-    fn make(&mut self, mut record: Record) -> Result<(Pending, bool), DropCause> {
-        let is_opener = matches!(record.kind, Kind::OpStart | Kind::GroupStart);
-        if is_opener && self.run.open.len() >= self.limits.open {
+    /// Puts the record into the sheet; returns whether it was late.
+    fn make(mut self, taken: Taken<'_>) -> Result<bool, DropCause> {
+        let header = taken.header;
+        let is_opener = matches!(header.kind, Kind::OpStart | Kind::GroupStart);
+        if is_opener && self.run.open.len() >= self.max_open {
             return Err(DropCause::OpenLimit);
         }
-        let owner = self.owner(&record)?;
-        let (nanos, late) = self.run.times.at(self.line, record.ticks);
+        let owner = if is_opener {
+            None
+        } else {
+            self.owner(&header)?
+        };
+        let (nanos, late) = self.run.times.at(self.line, header.ticks);
         let seq = self.run.next_seq;
         self.run.next_seq += 1;
-        let ctx = record.ctx.take();
-        let request_id = self.shares.text(&self.run.request_id, self.buffer);
-        let start = self.buffer.len();
-        self.run.ids.push(self.buffer, seq);
-        let id = start..self.buffer.len();
-        let (payload, slots) = self.payload(&record, owner.as_ref(), nanos);
-        let (op_name, ctx) = match owner {
-            Some(owner) => (owner.op_name, owner.ctx),
-            None if is_opener => self.open(&record, ctx, nanos, seq),
-            None => (None, self.shares.path(self.no_ctx)),
+        let ctx = taken.ctx;
+        let content = self.content(taken);
+        let owner = match owner {
+            Some(owner) => owner,
+            None if is_opener => self.open(&header, ctx, content, nanos, seq)?,
+            None => Owner {
+                seq: NO_SEQ,
+                began: nanos,
+                place: NONE,
+            },
         };
-        let pending = Pending {
-            request_id,
-            kind: record.kind.event_kind().unwrap_or(EventKind::Annotation),
-            op_name,
-            ctx,
+        let run = &mut *self.run;
+        let run = self.sheet.run(&run.request_id, run.ids, &mut run.stamp);
+        self.sheet.push(Entry {
             nanos,
             seq,
-            id,
-            payload,
-            slots,
-        };
-        Ok((pending, late))
+            owner: owner.seq,
+            began: owner.began,
+            extra: header.extra,
+            content,
+            run,
+            place: owner.place,
+            kind: header.kind,
+            status: header.status,
+        });
+        Ok(late)
     }
 
-    /// What an event belongs to, which came before it; an error where that was dropped or has ended.
-    fn owner(&mut self, record: &Record) -> Result<Option<Owner>, DropCause> {
-        let ended;
-        let (open, group) = match record.kind {
-            Kind::OpStart | Kind::GroupStart => return Ok(None),
-            Kind::OpEnd | Kind::GroupEnd => {
-                let open = self.run.open.remove(&record.key);
-                ended = open.ok_or(DropCause::Subtree)?;
-                (&ended, ended.group.clone())
+    /// What a record belongs to, which came before it; an error where that was dropped or has ended.
+    fn owner(&mut self, header: &Header) -> Result<Option<Owner>, DropCause> {
+        if matches!(header.kind, Kind::OpEnd | Kind::GroupEnd) {
+            let open = self.run.open.remove(&header.key);
+            let open = open.ok_or(DropCause::Subtree)?;
+            if let Some(ledger) = &mut self.ledger {
+                ledger.end(&self.run.request_id, &self.run.ids.id(open.seq))?;
             }
-            _ if record.key == 0 => return Ok(None),
-            _ => {
-                let open = self.run.open.get(&record.key);
-                (open.ok_or(DropCause::Subtree)?, None)
-            }
-        };
-        let name = open.op_name.as_ref();
+            return Ok(Some(Owner {
+                seq: open.seq,
+                began: open.nanos,
+                place: self.sheet.place(&open.place),
+            }));
+        }
+        if header.key == 0 {
+            return Ok(None);
+        }
+        let open = self.run.open.get(&header.key);
+        let open = open.ok_or(DropCause::Subtree)?;
         Ok(Some(Owner {
             seq: open.seq,
-            nanos: open.nanos,
-            group,
-            op_name: name.map(|name| self.shares.text(name, self.buffer)),
-            ctx: self.shares.path(&open.ctx),
+            began: open.nanos,
+            place: self.sheet.place(&open.place),
         }))
+    }
+
+    fn content(&mut self, taken: Taken<'_>) -> Content {
+        if let Some(payload) = taken.payload {
+            return self.sheet.push_large(payload);
+        }
+        let bytes = &mut self.sheet.bytes;
+        let start = bytes.len() as u32;
+        taken.cells.copy_payload(taken.at, &taken.header, bytes);
+        Content::Bytes {
+            start,
+            len: u32::from(taken.header.len),
+        }
     }
 
     fn open(
         &mut self,
-        record: &Record,
-        ctx: Option<Ctx>,
+        header: &Header,
+        ctx: Option<&Ctx>,
+        content: Content,
         nanos: i64,
         seq: u64,
-    ) -> (Option<Range<usize>>, Ctx) {
-        let name = Compact(record.bytes()).name().unwrap_or_default();
-        let is_op = record.kind == Kind::OpStart;
-        let name = self.shared_name(name);
-        let parent = self.run.open.get(&record.extra);
+    ) -> Result<Owner, DropCause> {
+        let name = Compact(self.sheet.content(content)).name();
+        let parent = self.run.open.get(&header.extra);
         let ctx = ctx
-            .or_else(|| parent.map(|parent| parent.ctx.clone()))
-            .unwrap_or_else(|| self.no_ctx.clone());
-        let copies = (
-            is_op.then(|| self.shares.text(&name, self.buffer)),
-            self.shares.path(&ctx),
-        );
-        let (op_name, group) = if is_op {
-            (Some(name), None)
-        } else {
-            (None, Some(name))
-        };
-        let open = Open {
-            seq,
-            nanos,
-            op_name,
-            group,
-            ctx,
-        };
-        self.run.open.insert(record.key, open);
-        copies
-    }
-
-    fn shared_name(&mut self, name: &[u8]) -> Text {
-        if let Some(known) = self.names.get(name) {
-            return known.clone();
+            .or_else(|| parent.map(|parent| &parent.place.ctx))
+            .unwrap_or(self.no_ctx);
+        let is_group = header.kind == Kind::GroupStart;
+        let place = self.places.find(name.unwrap_or_default(), ctx, is_group);
+        let parent = parent.map_or(NO_SEQ, |parent| parent.seq);
+        if let Some(ledger) = &mut self.ledger {
+            ledger.open(&self.run.request_id, &self.run.ids.id(seq), &place)?;
         }
-        let text = Text::new(String::from_utf8_lossy(name));
-        if name.len() <= MAX_KEPT_NAME {
-            if self.names.len() >= MAX_NAMES {
-                self.names.clear();
-            }
-            self.names.insert(name.to_vec(), text.clone());
-        }
-        text
+        let index = self.sheet.place(&place);
+        let open = Open { seq, nanos, place };
+        self.run.open.insert(header.key, open);
+        Ok(Owner {
+            seq: parent,
+            began: nanos,
+            place: index,
+        })
     }
-
-    fn payload(
-        &mut self,
-        record: &Record,
-        opener: Option<&Owner>,
-        nanos: i64,
-    ) -> (Range<usize>, Slots) {
-        let mut compact = Compact(record.bytes());
-        let too_large = compact.0.len() > self.limits.payload_bytes;
-        let mut value = |out: &mut Vec<u8>| push_value(&mut compact, out, too_large);
-        let ids = self.run.ids;
-        let open = &self.run.open;
-        let mut object = Object::begin(self.buffer);
-        let slot = match record.kind {
-            Kind::OpStart => {
-                skip_name(&mut compact);
-                object.field(0, "inputs", |out| push_value(&mut compact, out, too_large));
-                push_parent(&mut object, ids, open.get(&record.extra));
-                return object.end();
-            }
-            Kind::GroupStart => {
-                let name = compact.name().unwrap_or_default();
-                object.text(0, "name", name);
-                push_parent(&mut object, ids, open.get(&record.extra));
-                object.splice(|out| push_value(&mut compact, out, too_large));
-                return object.end();
-            }
-            Kind::Annotation => {
-                let key = compact.name().unwrap_or_default();
-                object.text(0, "key", key);
-                object.field(1, "value", |out| push_value(&mut compact, out, too_large));
-                2
-            }
-            Kind::OpYield => {
-                object.field(0, "yielded", value);
-                object.integer(1, "idx", record.extra);
-                2
-            }
-            Kind::OpEnd => {
-                object.field(0, "outputs", &mut value);
-                object.text(1, "status", status(record.status));
-                let began = opener.map_or(nanos, |open| open.nanos);
-                object.field(2, "duration_ms", |out| push_millis(out, nanos - began));
-                if record.extra > 0 {
-                    object.integer(3, "yield_count", record.extra);
-                }
-                if record.status == end::ERROR {
-                    object.field(4, "error", |out| {
-                        out.extend_from_slice(b"{\"type\":");
-                        value(out);
-                        out.extend_from_slice(b",\"message\":");
-                        value(out);
-                        out.push(b'}');
-                    });
-                }
-                5
-            }
-            Kind::GroupEnd => {
-                let name = opener.and_then(|open| open.group.as_ref());
-                let name = name.map_or(&b""[..], |name| name.as_bytes());
-                object.text(0, "name", name);
-                object.text(1, "status", status(record.status));
-                2
-            }
-            Kind::LlmUsage => {
-                push_usage(&mut object, &mut compact);
-                5
-            }
-            Kind::MediaRef => push_media(&mut object, &mut compact),
-            Kind::Raw | Kind::RunStart | Kind::RunEnd => return object.end(),
-        };
-        if let Some(opener) = opener {
-            object.field(slot, "opener_id", |out| push_id(out, ids, opener.seq));
-        }
-        object.end()
-    }
-}
-
-fn skip_name(compact: &mut Compact<'_>) {
-    compact.name();
-}
-
-fn push_value(compact: &mut Compact<'_>, out: &mut Vec<u8>, too_large: bool) {
-    let before = out.len();
-    if too_large {
-        let bytes = compact.0.len();
-        push_quoted(
-            out,
-            format!("(payload of {bytes} bytes left out)").as_bytes(),
-        );
-    } else if compact.value(out).is_none() {
-        out.truncate(before);
-        out.extend_from_slice(b"null");
-    }
-}
-
-fn push_usage(object: &mut Object<'_>, compact: &mut Compact<'_>) {
-    const FIELDS: [&str; 5] = [
-        "model",
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "cost_usd",
-    ];
-    for (slot, key) in FIELDS.into_iter().enumerate() {
-        if compact.0.first() == Some(&crate::emit::encode::tag::NULL) {
-            compact.0 = compact.0.get(1..).unwrap_or_default();
-        } else {
-            object.field(slot, key, |out| push_value(compact, out, false));
-        }
-    }
-}
-
-/// Writes a reference; its last value, where there is one, says why there is nothing behind it.
-fn push_media(object: &mut Object<'_>, compact: &mut Compact<'_>) -> usize {
-    let fields = ["handle", "mime", "size_bytes"];
-    for (slot, key) in fields.into_iter().enumerate() {
-        object.field(slot, key, |out| push_value(compact, out, false));
-    }
-    object.splice(|out| push_value(compact, out, false));
-    fields.len()
-}
-
-fn push_parent(object: &mut Object<'_>, ids: IdPrefix, parent: Option<&Open>) {
-    object.field(1, "parent_id", |out| match parent {
-        Some(parent) => push_id(out, ids, parent.seq),
-        None => out.extend_from_slice(b"null"),
-    });
-}
-
-fn push_id(out: &mut Vec<u8>, ids: IdPrefix, seq: u64) {
-    out.push(b'"');
-    ids.push(out, seq);
-    out.push(b'"');
-}
-
-fn status(status: u8) -> &'static [u8] {
-    match status {
-        end::OK => b"ok",
-        end::ERROR => b"error",
-        _ => b"cancelled",
-    }
-}
-
-/// The payload of the note that tells of losses.
-fn push_losses(out: &mut Vec<u8>, losses: &[(DropCause, usize, u64)]) -> (Range<usize>, Slots) {
-    let mut object = Object::begin(out);
-    object.text(0, "key", LOST_KEY.as_bytes());
-    object.field(1, "value", |out| {
-        let events = losses.iter().map(|(_, _, count)| count).sum();
-        out.extend_from_slice(b"{\"events\":");
-        push_integer(out, events);
-        for (cause, kind, count) in losses {
-            out.extend_from_slice(b",\"");
-            out.extend_from_slice(cause.as_str().as_bytes());
-            out.push(b'.');
-            out.extend_from_slice(kind_name(*kind).as_bytes());
-            out.extend_from_slice(b"\":");
-            push_integer(out, *count);
-        }
-        out.push(b'}');
-    });
-    object.end()
 }

@@ -23,7 +23,8 @@ pub enum Overflow {
 /// The limits of a pipeline; [`Builder::settings`](super::Builder::settings) takes them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// Events that the ring of one emitting thread holds, 64 to 2^20. A slot takes about 220 bytes.
+    /// Events of usual size that the ring of one emitting thread holds, 64 to 2^20; of small ones it
+    /// holds up to three times as many. Each takes about 220 bytes.
     pub ring_events: usize,
     /// Bytes that everything waiting in this pipeline may take: one half for the rings of all
     /// threads with their large payloads, one half for the exporters' queues in equal parts.

@@ -10,7 +10,7 @@ use super::media::Media;
 use super::settings::{Overflow, Settings};
 use super::ticket::Ticket;
 use crate::emit::local::LocalRing;
-use crate::emit::record::Record;
+use crate::emit::record::{Beside, CELL, CELLS, Cell};
 use crate::text::Text;
 
 /// The worker sleeps until it is woken.
@@ -22,8 +22,8 @@ pub(crate) const FORKED: u8 = 4;
 
 /// The smallest ring that is worth having; with less room left, threads share one.
 const MIN_RING: usize = 64;
-/// Bytes of a slot: the record, and what the ring keeps beside it.
-pub(crate) const SLOT: usize = size_of::<Record>();
+/// Bytes of a slot: the cells of one record, and the place of what it has beside them.
+pub(crate) const SLOT: usize = CELLS * CELL + size_of::<Beside>();
 
 /// Locks, also where a panic left the lock poisoned: what it guards are counters and queues.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -39,7 +39,8 @@ pub(crate) fn deadline(limit: Duration) -> Instant {
 
 /// The worker's end of a ring.
 pub(crate) struct RingEnd {
-    pub(crate) records: rtrb::Consumer<Record>,
+    pub(crate) cells: rtrb::Consumer<Cell>,
+    pub(crate) beside: rtrb::Consumer<Beside>,
     pub(crate) counters: Arc<RingCounters>,
 }
 
@@ -92,6 +93,13 @@ pub(crate) fn find(id: u64) -> Option<Arc<Shared>> {
         .iter()
         .find(|(known, _)| *known == id)
         .and_then(|(_, shared)| shared.upgrade())
+}
+
+impl RingEnd {
+    /// Bytes of the budget that the ring itself takes.
+    pub(crate) fn size(&self) -> usize {
+        self.beside.buffer().capacity() * SLOT
+    }
 }
 
 impl Shared {
@@ -165,15 +173,17 @@ impl Shared {
 
     fn make_ring(self: &Arc<Self>, slots: usize) -> LocalRing {
         self.ring_bytes.fetch_add(slots * SLOT, Ordering::Relaxed);
-        let (producer, records) = rtrb::RingBuffer::new(slots);
+        let (to_cells, cells) = rtrb::RingBuffer::new(slots * CELLS);
+        let (to_beside, beside) = rtrb::RingBuffer::new(slots);
         let counters = Arc::new(RingCounters::default());
         lock(&self.books).open_ring(Arc::clone(&counters));
         lock(&self.control).rings.push(RingEnd {
-            records,
+            cells,
+            beside,
             counters: Arc::clone(&counters),
         });
         let number = self.next_ring.fetch_add(1, Ordering::Relaxed);
-        LocalRing::new(Arc::clone(self), producer, counters, number)
+        LocalRing::new(Arc::clone(self), to_cells, to_beside, counters, number)
     }
 
     /// Lets a thread use the ring that those without one share.

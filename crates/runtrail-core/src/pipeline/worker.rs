@@ -12,9 +12,13 @@ use super::engine::Engine;
 use super::lane::Lane;
 use super::ledger::Truncated;
 use super::queue::Waiting;
+use super::resolve::Taken;
 use super::settings::Overflow;
-use super::shared::{CLOSED, Request, RingEnd, SLOT, Shared, lock};
+use super::shared::{CLOSED, Request, RingEnd, Shared, lock};
 use super::ticket::Ticket;
+use crate::emit::local::CTXS;
+use crate::emit::record::{Beside, Header, Waiting as Cells};
+use crate::event::Ctx;
 use crate::text::Text;
 
 /// Bytes of text taken before they are handed on; a batch's events share one chunk of this size.
@@ -33,11 +37,13 @@ const IN_THE_ACT: Duration = Duration::from_millis(20);
 
 struct Ring {
     end: RingEnd,
-    /// Records taken since the counts were last written down.
+    /// Paths that its thread names by their place.
+    ctxs: Box<[Option<Ctx>; CTXS]>,
+    /// Events taken since the counts were last written down.
     events: u64,
-    /// Records to be shed before any other is kept.
+    /// Cells whose records are shed before any other is kept.
     shed: usize,
-    /// Records taken since the start.
+    /// Cells taken since the start.
     taken: u64,
 }
 
@@ -120,7 +126,7 @@ impl Worker {
             };
             let rings = &self.rings;
             self.shared.sleep(deep, limit, || {
-                deep && rings.iter().any(|ring| !ring.end.records.is_empty())
+                deep && rings.iter().any(|ring| !ring.end.cells.is_empty())
             });
             self.look_at_the_time();
         }
@@ -138,6 +144,7 @@ impl Worker {
         let mut control = lock(&self.shared.control);
         let rings = control.rings.drain(..).map(|end| Ring {
             end,
+            ctxs: Box::new([const { None }; CTXS]),
             events: 0,
             shed: 0,
             taken: 0,
@@ -162,15 +169,12 @@ impl Worker {
                 self.engine.lost(&loss);
             }
             if sheds {
-                ring.shed = ring.shed.max(to_shed(
-                    ring.end.records.slots(),
-                    ring.end.records.buffer().capacity(),
-                ));
+                let capacity = ring.end.cells.buffer().capacity();
+                let shed = to_shed(ring.end.cells.slots(), capacity);
+                ring.shed = ring.shed.max(shed);
             }
-            if let Ok(record) = ring.end.records.peek()
-                && record.ticks <= until
-            {
-                self.heap.push(Reverse((record.ticks, index)));
+            if let Some(ticks) = ring.next_ticks().filter(|ticks| *ticks <= until) {
+                self.heap.push(Reverse((ticks, index)));
             }
         }
         if lost > 0 {
@@ -203,24 +207,54 @@ impl Worker {
         records: &mut usize,
     ) -> Option<u64> {
         let ring = self.rings.get_mut(index)?;
+        let waiting = ring.end.cells.slots();
+        let chunk = ring.end.cells.read_chunk(waiting).ok()?;
+        let cells = Cells::new(chunk.as_slices());
+        let mut at = 0;
+        let mut next = cells.header(at);
         for _ in 0..limit {
-            let ticks = ring.end.records.peek().ok()?.ticks;
-            if ticks > until || self.engine.buffered() >= SCAN_BYTES {
-                return Some(ticks);
+            let Some(header) = next.filter(|header| header.ticks <= until) else {
+                break;
+            };
+            if self.engine.buffered() >= SCAN_BYTES {
+                break;
             }
-            let record = ring.end.records.pop().ok()?;
+            let mut taken = Taken {
+                header,
+                cells,
+                at,
+                ctx: None,
+                payload: None,
+                event: None,
+            };
+            for _ in 0..header.with.count_ones() {
+                match ring.end.beside.pop() {
+                    Ok(Beside::Ctx(ctx)) => {
+                        if let Some(place) = path_of(&header, &mut ring.ctxs) {
+                            *place = Some(ctx);
+                        }
+                    }
+                    Ok(beside) => {
+                        self.shared.release(beside.held());
+                        taken.put(beside);
+                    }
+                    Err(_) => {}
+                }
+            }
+            taken.ctx = path_of(&header, &mut ring.ctxs).and_then(|ctx| ctx.as_ref());
+            let size = header.cells();
+            at += size;
             *records += 1;
-            ring.taken += 1;
-            ring.events += u64::from(record.kind.is_event());
+            ring.events += u64::from(header.kind.is_event());
             let shed = ring.shed > 0;
-            ring.shed = ring.shed.saturating_sub(1);
-            let held = record.held();
-            if held > 0 {
-                self.shared.release(held);
-            }
-            self.engine.push(record, shed);
+            ring.shed = ring.shed.saturating_sub(size);
+            self.engine.push(taken, shed);
+            next = cells.header(at);
         }
-        Some(ring.end.records.peek().ok()?.ticks)
+        ring.taken += at as u64;
+        chunk.commit(at);
+        // What came meanwhile is later than `until`, or found by the next look.
+        next.map(|header| header.ticks)
     }
 
     /// Hands on what was taken, and writes it all down at once. `complete` says that everything
@@ -245,12 +279,16 @@ impl Worker {
         books.handle(&handled, &processed);
         books.runs_open = self.engine.open_runs();
         books.runs_ended = self.engine.ended_runs();
+        let has_batches = !self.batches.is_empty();
         for waiting in self.batches.drain(..) {
             for lane in self.lanes.iter() {
                 lane.push(&waiting, &mut books);
             }
         }
         drop(books);
+        if has_batches {
+            self.lanes.iter().for_each(Lane::wake);
+        }
         self.shared.announce_room();
         let panics = self.engine.panics();
         if panics > std::mem::replace(&mut self.panics, panics) {
@@ -263,7 +301,7 @@ impl Worker {
         let goals: Vec<_> = self
             .rings
             .iter()
-            .map(|ring| ring.taken + ring.end.records.slots() as u64)
+            .map(|ring| ring.taken + ring.end.cells.slots() as u64)
             .collect();
         let reached = |rings: &[Ring]| {
             let pairs = rings.iter().zip(&goals);
@@ -288,10 +326,10 @@ impl Worker {
         let shared = &self.shared;
         self.rings.retain(|ring| {
             // Asked first: what a thread handed over before it ended is in the ring by then.
-            let over = ring.end.records.is_abandoned() && ring.end.records.is_empty();
+            let over = ring.end.cells.is_abandoned() && ring.end.cells.is_empty();
             if over && ring.events == 0 {
                 lock(&shared.books).retire_ring(&ring.end.counters);
-                shared.release(ring.end.records.buffer().capacity() * SLOT);
+                shared.release(ring.end.size());
                 return false;
             }
             true
@@ -334,7 +372,20 @@ impl Worker {
     }
 }
 
-/// How many of the oldest records of a ring give way when it is three quarters full.
+impl Ring {
+    /// The time of the record that has waited longest.
+    fn next_ticks(&self) -> Option<u64> {
+        let cell = self.end.cells.peek().ok()?;
+        Some(Header::read(cell).ticks)
+    }
+}
+
+/// Where a ring keeps the path that a record names, if it names one.
+fn path_of<'a>(header: &Header, ctxs: &'a mut [Option<Ctx>; CTXS]) -> Option<&'a mut Option<Ctx>> {
+    ctxs.get_mut(usize::from(header.ctx).checked_sub(1)?)
+}
+
+/// How many cells of the oldest records of a ring give way when it is three quarters full.
 fn to_shed(waiting: usize, capacity: usize) -> usize {
     if waiting > capacity / 4 * 3 {
         waiting - capacity / 2

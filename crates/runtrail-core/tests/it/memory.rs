@@ -1,4 +1,4 @@
-//! What a stuck exporter and a forked child cost.
+//! What a stuck exporter costs.
 
 use std::time::Duration;
 

@@ -1,10 +1,15 @@
 //! What the resolver holds of a run.
 
-use super::super::cause::DropCause;
-use super::super::clock::{Steady, Timeline};
-use super::shares::Shares;
-use super::{IdPrefix, Map, Pending, Step, push_losses};
-use crate::event::{Ctx, EventKind};
+use std::sync::Arc;
+
+use super::super::cause::{DropCause, kind_name};
+use super::super::clock::{Steady, Timeline, timestamp};
+use super::super::ledger::Ledger;
+use super::super::payload::Object;
+use super::super::recorded::{IdPrefix, Place};
+use super::Map;
+use crate::emit::render::push_integer;
+use crate::event::{Ctx, EventKind, Payload, TraceEvent};
 use crate::text::Text;
 
 /// An op or a group that has begun and not ended.
@@ -12,10 +17,7 @@ use crate::text::Text;
 pub(super) struct Open {
     pub(super) seq: u64,
     pub(super) nanos: i64,
-    pub(super) op_name: Option<Text>,
-    /// A group's name.
-    pub(super) group: Option<Text>,
-    pub(super) ctx: Ctx,
+    pub(super) place: Arc<Place>,
 }
 
 #[derive(Debug)]
@@ -26,6 +28,11 @@ pub(super) struct RunState {
     pub(super) times: Steady,
     pub(super) handles: usize,
     pub(super) open: Map<u64, Open>,
+    /// Where it stands in which sheet.
+    pub(super) stamp: (u64, u32),
+    /// Whether the ledger follows it from here on, because its engine made events of it itself, which
+    /// may end what was opened otherwise.
+    pub(super) in_ledger: bool,
     /// Losses that the stream has not told of yet.
     losses: Vec<(DropCause, usize, u64)>,
 }
@@ -39,7 +46,22 @@ impl RunState {
             times: Steady::new(line),
             handles: 0,
             open: Map::default(),
+            stamp: (0, 0),
+            in_ledger: false,
             losses: Vec::new(),
+        }
+    }
+
+    /// Has the ledger know what is open.
+    pub(super) fn enter(&mut self, ledger: &mut Ledger) {
+        if std::mem::replace(&mut self.in_ledger, true) {
+            return;
+        }
+        let mut open: Vec<_> = self.open.values().collect();
+        open.sort_unstable_by_key(|open| open.seq);
+        for open in open {
+            // The limit was kept when it was opened.
+            let _ = ledger.open(&self.request_id, &self.ids.id(open.seq), &open.place);
         }
     }
 
@@ -54,39 +76,47 @@ impl RunState {
         }
     }
 
-    pub(super) fn has_notes(&self) -> bool {
-        !self.losses.is_empty()
-    }
-
-    /// Writes the note that tells of losses; returns how many events that made.
-    pub(super) fn tell(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        steps: &mut Vec<Step>,
-        shares: &mut Shares,
-        no_ctx: &Ctx,
-    ) -> u64 {
+    /// Makes the note that tells of losses, if there are any.
+    pub(super) fn tell(&mut self) -> Option<TraceEvent> {
         if self.losses.is_empty() {
-            return 0;
+            return None;
         }
-        let losses = std::mem::take(&mut self.losses);
-        let request_id = shares.text(&self.request_id, buffer);
-        let start = buffer.len();
-        self.ids.push(buffer, self.next_seq);
-        let id = start..buffer.len();
-        let (payload, slots) = push_losses(buffer, &losses);
-        steps.push(Step::Pending(Pending {
-            request_id,
+        let payload = losses(&std::mem::take(&mut self.losses));
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        Some(TraceEvent {
+            event_id: self.ids.id(seq),
+            request_id: self.request_id.clone(),
             kind: EventKind::Annotation,
             op_name: None,
-            ctx: shares.path(no_ctx),
-            nanos: self.times.last().unwrap_or_default(),
-            seq: self.next_seq,
-            id,
+            ctx: Ctx::default(),
+            timestamp: timestamp(self.times.last().unwrap_or_default()),
+            seq,
             payload,
-            slots,
-        }));
-        self.next_seq += 1;
-        1
+            extra: None,
+        })
     }
+}
+
+/// The payload of the note that tells of losses.
+fn losses(losses: &[(DropCause, usize, u64)]) -> Payload {
+    let mut text = Vec::new();
+    let mut object = Object::begin(&mut text);
+    object.text(0, "key", crate::pipeline::LOST_KEY.as_bytes());
+    object.field(1, "value", |out| {
+        let events = losses.iter().map(|(_, _, count)| count).sum();
+        out.extend_from_slice(b"{\"events\":");
+        push_integer(out, events);
+        for (cause, kind, count) in losses {
+            out.extend_from_slice(b",\"");
+            out.extend_from_slice(cause.as_str().as_bytes());
+            out.push(b'.');
+            out.extend_from_slice(kind_name(*kind).as_bytes());
+            out.extend_from_slice(b"\":");
+            push_integer(out, *count);
+        }
+        out.push(b'}');
+    });
+    let (_, slots) = object.end();
+    Payload::from_parts(Text::from_utf8(text).unwrap_or_default(), slots)
 }

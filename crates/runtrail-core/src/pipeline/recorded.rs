@@ -1,0 +1,295 @@
+//! Events as they were recorded, until somebody looks at them.
+//!
+//! The worker gives a record its number, its time and what it belongs to, and leaves the rest as the
+//! emitting thread wrote it. Ids, names and the payload's JSON are written when an exporter asks for
+//! the events, on its own thread; an exporter that is stuck holds the smaller form.
+
+mod render;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use super::shared::lock;
+use crate::emit::record::{KINDS, Kind};
+use crate::emit::render::push_integer;
+use crate::event::{Ctx, TraceEvent};
+use crate::export::RunEnd;
+use crate::text::Text;
+
+/// Says that there is none: no place, no opener.
+pub(super) const NONE: u32 = u32::MAX;
+pub(super) const NO_SEQ: u64 = u64::MAX;
+/// Bits of a stamp that say where in a sheet something stands.
+const INDEX_BITS: u32 = 24;
+
+/// What begins the ids of a run's events: sixteen digits and a hyphen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct IdPrefix([u8; 17]);
+
+impl IdPrefix {
+    pub(super) fn new(number: u64) -> Self {
+        let mut prefix = *b"0000000000000000-";
+        for (index, digit) in prefix[..16].iter_mut().enumerate() {
+            let nibble = (number >> (60 - 4 * index)) & 15;
+            *digit = b"0123456789abcdef"[nibble as usize];
+        }
+        Self(prefix)
+    }
+
+    pub(super) fn push(&self, out: &mut Vec<u8>, seq: u64) {
+        out.extend_from_slice(&self.0);
+        push_integer(out, seq);
+    }
+
+    pub(crate) fn id(&self, seq: u64) -> Text {
+        let mut id = Vec::with_capacity(24);
+        self.push(&mut id, seq);
+        Text::from_utf8(id).unwrap_or_default()
+    }
+}
+
+/// An op's or a group's name, and the path that it runs in.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(super) name: Text,
+    pub(super) ctx: Ctx,
+    pub(super) is_group: bool,
+    /// Where it stands in which sheet; only the worker reads and writes it.
+    stamp: AtomicU64,
+}
+
+impl Place {
+    pub(super) fn new(name: Text, ctx: Ctx, is_group: bool) -> Self {
+        Self {
+            name,
+            ctx,
+            is_group,
+            stamp: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Where the names and the payload of a record are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Content {
+    /// In the sheet's bytes.
+    Bytes { start: u32, len: u32 },
+    /// Among what did not fit the cells.
+    Large(u32),
+    /// It is no record: an event that was made, or came as one.
+    Event(u32),
+}
+
+/// One record, numbered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) nanos: i64,
+    pub(super) seq: u64,
+    /// The number of the opener that it belongs to, or that an opener was opened in.
+    pub(super) owner: u64,
+    /// When what it ends began.
+    pub(super) began: i64,
+    /// A yield's index, or an end's number of yields.
+    pub(super) extra: u64,
+    pub(super) content: Content,
+    pub(super) run: u32,
+    pub(super) place: u32,
+    pub(super) kind: Kind,
+    pub(super) status: u8,
+}
+
+/// The records of one batch.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    number: u64,
+    max_payload: usize,
+    pub(super) bytes: Vec<u8>,
+    entries: Vec<Entry>,
+    runs: Vec<(Text, IdPrefix)>,
+    places: Vec<Arc<Place>>,
+    large: Vec<Box<[u8]>>,
+    made: Vec<TraceEvent>,
+    ended: Vec<RunEnd>,
+    /// Bytes of what stands in `large` and `made`.
+    outside: usize,
+    /// The events, while an exporter has them.
+    rendered: Mutex<Weak<[TraceEvent]>>,
+    spare: Arc<Spare>,
+}
+
+/// Memory of sheets that are done with, for those to come: what the allocator is given back in
+/// pieces of this size it gives to the system, and has to fetch anew.
+#[derive(Debug, Default)]
+struct Spare(Mutex<Vec<(Vec<u8>, Vec<Entry>)>>);
+
+/// Sheets whose memory is kept.
+const MAX_SPARE: usize = 4;
+/// Bytes of a sheet's memory that are worth keeping; more came with an unusual payload.
+const MAX_SPARE_BYTES: usize = 256 << 10;
+
+impl Drop for Recorded {
+    fn drop(&mut self) {
+        if self.bytes.capacity() > MAX_SPARE_BYTES {
+            return;
+        }
+        let mut spare = lock(&self.spare.0);
+        if spare.len() < MAX_SPARE {
+            self.bytes.clear();
+            self.entries.clear();
+            spare.push((
+                std::mem::take(&mut self.bytes),
+                std::mem::take(&mut self.entries),
+            ));
+        }
+    }
+}
+
+impl Recorded {
+    /// Begins the first sheet.
+    pub(super) fn new(max_payload: usize) -> Self {
+        Self::begin(1, max_payload, Arc::default())
+    }
+
+    /// Begins a sheet; no two have the same number.
+    fn begin(number: u64, max_payload: usize, spare: Arc<Spare>) -> Self {
+        let (bytes, entries) = lock(&spare.0).pop().unwrap_or_default();
+        Self {
+            number,
+            max_payload,
+            bytes,
+            entries,
+            runs: Vec::new(),
+            places: Vec::new(),
+            large: Vec::new(),
+            made: Vec::new(),
+            ended: Vec::new(),
+            outside: 0,
+            rendered: Mutex::new(Weak::<[TraceEvent; 0]>::new()),
+            spare,
+        }
+    }
+
+    /// Takes what was recorded, and begins the next sheet.
+    pub(super) fn take(&mut self) -> Self {
+        let spare = Arc::clone(&self.spare);
+        let next = Self::begin(self.number + 1, self.max_payload, spare);
+        std::mem::replace(self, next)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.ended.is_empty()
+    }
+
+    pub(super) fn take_ended(&mut self) -> Vec<RunEnd> {
+        std::mem::take(&mut self.ended)
+    }
+
+    /// Bytes of payload that wait here.
+    pub(super) fn buffered(&self) -> usize {
+        self.bytes.len() + self.outside
+    }
+
+    /// Bytes of memory that it takes while nobody looks at the events.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>() + self.outside
+    }
+
+    /// The kinds of the events, as they are counted.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = usize> {
+        self.entries.iter().map(|entry| match entry.content {
+            Content::Event(index) => self
+                .made
+                .get(index as usize)
+                .map_or(KINDS - 1, |event| Kind::of(&event.kind)),
+            _ => entry.kind as usize,
+        })
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    /// Adds an event that is one already.
+    pub(super) fn push_event(&mut self, event: TraceEvent) {
+        self.outside += size_of::<TraceEvent>() + event.text_bytes();
+        let content = Content::Event(self.made.len() as u32);
+        self.made.push(event);
+        self.entries.push(Entry {
+            nanos: 0,
+            seq: 0,
+            owner: NO_SEQ,
+            began: 0,
+            extra: 0,
+            content,
+            run: NONE,
+            place: NONE,
+            kind: Kind::Raw,
+            status: 0,
+        });
+    }
+
+    /// Says that a run is over after what was added so far.
+    pub(super) fn end_run(&mut self, request_id: Text) {
+        self.ended.push(RunEnd {
+            request_id,
+            after: self.entries.len(),
+        });
+    }
+
+    pub(super) fn push_large(&mut self, bytes: Box<[u8]>) -> Content {
+        self.outside += bytes.len();
+        self.large.push(bytes);
+        Content::Large(self.large.len() as u32 - 1)
+    }
+
+    pub(super) fn content(&self, content: Content) -> &[u8] {
+        let bytes = match content {
+            Content::Bytes { start, len } => {
+                let start = start as usize;
+                self.bytes.get(start..start + len as usize)
+            }
+            Content::Large(index) => self.large.get(index as usize).map(|bytes| &**bytes),
+            Content::Event(_) => None,
+        };
+        bytes.unwrap_or_default()
+    }
+
+    /// Returns a run's place in the sheet; `stamp` is kept with the run.
+    pub(super) fn run(&mut self, request_id: &Text, ids: IdPrefix, stamp: &mut (u64, u32)) -> u32 {
+        if stamp.0 != self.number {
+            *stamp = (self.number, self.runs.len() as u32);
+            self.runs.push((request_id.clone(), ids));
+        }
+        stamp.1
+    }
+
+    /// Returns where an op's or a group's name stands in the sheet.
+    pub(super) fn place(&mut self, place: &Arc<Place>) -> u32 {
+        let stamp = place.stamp.load(Ordering::Relaxed);
+        if stamp >> INDEX_BITS == self.number {
+            return (stamp & ((1 << INDEX_BITS) - 1)) as u32;
+        }
+        let index = self.places.len();
+        self.places.push(Arc::clone(place));
+        if index < 1 << INDEX_BITS {
+            let stamp = (self.number << INDEX_BITS) | index as u64;
+            place.stamp.store(stamp, Ordering::Relaxed);
+        }
+        index as u32
+    }
+
+    /// Returns the events. They are written once for all that look at them at the same time.
+    pub(crate) fn events(&self) -> Arc<[TraceEvent]> {
+        let mut rendered = lock(&self.rendered);
+        if let Some(events) = rendered.upgrade() {
+            return events;
+        }
+        let events: Arc<[TraceEvent]> = self.render().into();
+        *rendered = Arc::downgrade(&events);
+        events
+    }
+}

@@ -1,0 +1,98 @@
+//! A process that forks: the child's copy of the pipeline is quiet, and the parent's goes on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use runtrail_core::event::Ctx;
+use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
+use runtrail_testkit::capture::Capture;
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+
+const LIMIT: Duration = Duration::from_secs(20);
+/// Every fork finds the worker, the exporter and other threads at another place.
+const FORKS: usize = 40;
+
+/// Uses everything that there is, as a child that does not know that it is one; returns whether
+/// nothing was recorded.
+fn live_on(trail: Pipeline, run: &runtrail_core::emit::Run) -> bool {
+    // More than a ring holds, so that every way into it is taken.
+    for _ in 0..400 {
+        let op = run.op("child", &Ctx::new(["child"]), || "x".repeat(300));
+        op.annotate("n", || 1);
+        op.media(&b"bytes"[..], "text/plain");
+        op.end_ok(|| ());
+    }
+    let other = trail.run("child");
+    let quiet = !other.is_recorded()
+        && trail.stats().emitted == 0
+        && trail.flush(LIMIT).exporters.is_empty()
+        && trail.shutdown(LIMIT).stats.exporters.is_empty();
+    trail.finish_run("r1");
+    let elsewhere = run.clone();
+    let thread = thread::spawn(move || elsewhere.annotate("n", || 1));
+    drop(other);
+    drop(trail);
+    quiet && thread.join().is_ok()
+}
+
+/// How a child ended; one that hangs is killed.
+fn end_of(child: Pid) -> Option<i32> {
+    let (_keep, never) = mpsc::channel::<()>();
+    let until = Instant::now() + LIMIT;
+    while Instant::now() < until {
+        if let Some((_, status)) = waitpid(Some(child), WaitOptions::NOHANG).unwrap() {
+            return status.exit_status();
+        }
+        let _ = never.recv_timeout(Duration::from_millis(1));
+    }
+    kill_process(child, Signal::KILL).unwrap();
+    waitpid(Some(child), WaitOptions::empty()).unwrap();
+    None
+}
+
+#[test]
+fn a_forked_child_is_quiet_and_the_parent_goes_on() {
+    let capture = Capture::default();
+    let arrived = capture.handle();
+    let settings = Settings {
+        ring_events: 64,
+        overflow: Overflow::Block(LIMIT),
+        ..Settings::default()
+    };
+    let builder = Pipeline::builder().settings(settings).exporter(capture);
+    let mut trail = Some(builder.start().unwrap());
+    let run = trail.as_ref().unwrap().run("r1");
+    let done = AtomicBool::new(false);
+    let noted = thread::scope(|scope| {
+        let busy = scope.spawn(|| {
+            let mut noted = 0_u64;
+            while !done.load(Ordering::Relaxed) {
+                run.annotate("parent", || "x");
+                noted += 1;
+            }
+            noted
+        });
+        for _ in 0..FORKS {
+            run.annotate("parent", || "before");
+            match fork::fork().unwrap() {
+                fork::Fork::Child => {
+                    let quiet = live_on(trail.take().unwrap(), &run);
+                    std::process::exit(i32::from(!quiet));
+                }
+                fork::Fork::Parent(child) => {
+                    let child = Pid::from_raw(child).unwrap();
+                    assert_eq!(end_of(child), Some(0), "the child hung, or was not quiet");
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+        busy.join().unwrap() + FORKS as u64
+    });
+    drop(run);
+    let report = trail.take().unwrap().shutdown(LIMIT);
+    assert_eq!(report.stats.imbalance(), 0);
+    assert!(report.is_complete(), "{report}");
+    assert_eq!(arrived.arrived().events.len() as u64, noted);
+}
