@@ -12,6 +12,8 @@ mod it {
     mod hosts;
     mod json;
     mod letters;
+    mod lines;
+    mod matrix;
     mod memory;
     #[cfg(feature = "metrics")]
     mod metrics;
@@ -20,6 +22,7 @@ mod it {
     mod settings;
     mod streams;
     mod support;
+    mod tls;
 }
 
 #[test]
