@@ -324,6 +324,36 @@ fn links_and_foreign_parents() {
 }
 
 #[test]
+fn a_run_beyond_those_that_are_remembered_is_a_whole_trace_too() {
+    let mut run = RunBuilder::new("r");
+    run.push("op_start", Some("m.a"), CTX, "{}");
+    run.push("op_end", Some("m.a"), CTX, r#"{"status":"ok"}"#);
+    let run = fold_runs(&run.into_events()).remove(0);
+    let settings = MapSettings {
+        limits: MapLimits {
+            open_runs: 0,
+            ..MapLimits::default()
+        },
+        ..MapSettings::default()
+    };
+    let here = TraceContext {
+        trace_id: [1; 16],
+        span_id: [2; 8],
+    };
+    let mut mapper = Mapper::new(settings).parents(move |_| Some(here));
+    let mut places = Vec::new();
+    let mut note = |span: runtrail_otlp_wire::model::Span<'_>| {
+        places.push((span.trace_id, span.parent_span_id, span.span_id));
+    };
+    mapper.span(&run.spans[0], &mut note);
+    mapper.run(&run.summary, &mut note);
+    let root = places[1].2;
+    assert_eq!(places[0].1, Some(root));
+    assert_eq!((places[0].0, places[1].0), (here.trace_id, here.trace_id));
+    assert_eq!(places[1].1, Some(here.span_id));
+}
+
+#[test]
 fn limits_are_kept_and_what_is_left_out_is_counted() {
     let mut run = RunBuilder::new("r");
     run.push(
