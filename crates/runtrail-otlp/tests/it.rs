@@ -13,6 +13,7 @@ mod it {
     mod json;
     mod letters;
     mod lines;
+    mod live;
     mod matrix;
     mod memory;
     #[cfg(feature = "metrics")]
