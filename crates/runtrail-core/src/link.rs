@@ -32,7 +32,11 @@ use crate::time::Timestamp;
 pub const LINK_KEY: &str = "runtrail.link";
 
 /// One thing that started a run.
+///
+/// Serialized it is the annotation's value as the [module](self) has it, so that a program that records live
+/// notes it with `run.annotate(LINK_KEY, || &link)`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(into = "Flat", try_from = "Flat")]
 pub struct Link {
     /// What satisfied the condition.
     pub source: Source,
@@ -47,10 +51,7 @@ pub struct Link {
 }
 
 /// What satisfied a condition.
-#[derive(
-    Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     /// An event.
     Event {
@@ -117,7 +118,10 @@ impl Source {
     ///
     /// `None` where the source is said to be something whose id is missing, or nothing is said.
     pub fn read(object: RawJson<'_>) -> Option<Self> {
-        let field = |key| text_at(object, key);
+        Self::of(|key| text_at(object, key))
+    }
+
+    fn of(field: impl Fn(&str) -> Option<Text>) -> Option<Self> {
         let (event_id, request_id) = (field("from_event_id"), field("from_request_id"));
         let kind = field("source").unwrap_or_else(|| {
             let told = if event_id.is_some() { "event" } else { "run" };
@@ -200,6 +204,66 @@ impl Link {
         let ids: usize = ids.iter().map(|id| length(id.as_ref())).sum();
         let source = self.source.id().map_or(0, |id| id.len());
         ids + source + length(self.source.request_id()) + self.source.kind().len()
+    }
+}
+
+/// A link as it is written.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Flat {
+    source: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_event_id: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_request_id: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_id: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trigger_run_id: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trigger_id: Option<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    condition_id: Option<Text>,
+    at: Text,
+}
+
+impl From<Link> for Flat {
+    fn from(link: Link) -> Self {
+        let source = link.source;
+        let from_id = match &source {
+            Source::Other { id, .. } => Some(id.clone()),
+            _ => None,
+        };
+        Self {
+            source: Some(source.kind().into()),
+            from_event_id: source.event_id().cloned(),
+            from_request_id: source.request_id().cloned(),
+            from_id,
+            trigger_run_id: link.trigger_run_id,
+            trigger_id: link.trigger_id,
+            condition_id: link.condition_id,
+            at: link.at.to_string().into(),
+        }
+    }
+}
+
+impl TryFrom<Flat> for Link {
+    type Error = &'static str;
+
+    fn try_from(flat: Flat) -> Result<Self, Self::Error> {
+        let source = Source::of(|key| match key {
+            "source" => flat.source.clone(),
+            "from_event_id" => flat.from_event_id.clone(),
+            "from_request_id" => flat.from_request_id.clone(),
+            _ => flat.from_id.clone(),
+        });
+        let at = Timestamp::parse_with(&flat.at, Some(0));
+        Ok(Self {
+            source: source.ok_or("a link does not say what satisfied its condition")?,
+            trigger_run_id: flat.trigger_run_id,
+            trigger_id: flat.trigger_id,
+            condition_id: flat.condition_id,
+            at: at.map_err(|_| "the time of a link is none")?,
+        })
     }
 }
 
@@ -301,6 +365,9 @@ mod tests {
                 at: Timestamp::from_parts(micros, (micros % 1000) as u16),
             };
             prop_assert_eq!(read(&link.to_json()), Some(link.clone()));
+            // A program that records live has serde write it.
+            prop_assert_eq!(serde_json::to_string(&link).unwrap(), link.to_json());
+            prop_assert_eq!(&serde_json::from_str::<Link>(&link.to_json()).unwrap(), &link);
             let payload = link.to_payload();
             let Some(View::Annotation(note)) = Some(View::of(&EventKind::Annotation, &payload)) else {
                 panic!("an annotation");

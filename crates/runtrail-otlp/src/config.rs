@@ -3,12 +3,14 @@
 mod endpoint;
 mod error;
 mod headers;
+mod secrets;
 mod tls;
 
 pub use error::ConfigError;
 
 pub(crate) use endpoint::Endpoint;
 pub(crate) use headers::Headers;
+pub(crate) use secrets::Secrets;
 pub(crate) use tls::{Tls, TlsFiles};
 
 use std::time::Duration;

@@ -12,9 +12,10 @@ use whole::WholeFile;
 
 use crate::around::Around;
 use crate::collected::{UNNAMED_SERVICE, into_exporter};
-use crate::map::{MapSettings, Mapper};
+use crate::map::{Content, MapSettings, Mapper};
 use crate::report::OtlpReport;
 use crate::send::{CollectLimits, Collector, Form, Frame, Piece};
+use crate::variables::Variables;
 
 /// Writes spans to a file as OTLP/JSON: one request object a line, no network used.
 ///
@@ -22,13 +23,18 @@ use crate::send::{CollectLimits, Collector, Form, Frame, Piece};
 /// close, in the place of a former one; the same export gives the same bytes. Collectors read it
 /// (`otlpjsonfile`), and `runtrail` itself does.
 ///
+/// The service, the resource and which content is written are taken from OpenTelemetry's variables where
+/// nothing is said here, as the exporter that sends takes them.
+///
 /// A [`SpanExporter`]: [`into_exporter`](Self::into_exporter) makes an exporter of events of it.
 #[derive(Debug)]
 pub struct OtlpLines {
     path: PathBuf,
     settings: MapSettings,
-    service_name: String,
+    content: Option<Content>,
+    service_name: Option<String>,
     resource: Vec<(String, String)>,
+    variables: Option<Variables>,
     state: Option<State>,
     report: OtlpReport,
 }
@@ -56,16 +62,18 @@ impl OtlpLines {
         Self {
             path: path.into(),
             settings: MapSettings::default(),
-            service_name: UNNAMED_SERVICE.to_owned(),
+            content: None,
+            service_name: None,
             resource: Vec::new(),
+            variables: None,
             state: None,
             report: OtlpReport::default(),
         }
     }
 
-    /// Sets the name of the service, `runtrail` where nothing is said.
+    /// Sets the name of the service; what `OTEL_SERVICE_NAME` says where nothing is said, or `runtrail`.
     pub fn service_name(mut self, name: impl Into<String>) -> Self {
-        self.service_name = name.into();
+        self.service_name = Some(name.into());
         self
     }
 
@@ -75,9 +83,23 @@ impl OtlpLines {
         self
     }
 
-    /// Sets what the mapping goes by.
+    /// Sets what the mapping goes by; its content is what [`content`](Self::content) says.
     pub fn mapping(mut self, settings: MapSettings) -> Self {
         self.settings = settings;
+        self
+    }
+
+    /// Sets which content is written; none where nothing is said.
+    ///
+    /// What `OPENINFERENCE_HIDE_INPUTS` and `OPENINFERENCE_HIDE_OUTPUTS` forbid is never written.
+    pub fn content(mut self, content: Content) -> Self {
+        self.content = Some(content);
+        self
+    }
+
+    /// Takes these variables in the place of the environment's.
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables = Some(Variables::of(variables));
         self
     }
 
@@ -95,19 +117,28 @@ impl OtlpLines {
     fn state(&mut self) -> Result<&mut State, ExportError> {
         let state = match self.state.take() {
             Some(state) => state,
-            None => State {
-                collector: Collector::new(Mapper::new(self.settings.clone()), LINE, Form::Json),
-                frame: Frame::new(
-                    Form::Json,
-                    &Around::new(self.service_name.clone(), self.resource.clone()),
-                ),
-                out: BufWriter::new(
-                    WholeFile::begin(&self.path).map_err(|e| failed(&self.path, e))?,
-                ),
-                failed: false,
-            },
+            None => self.begin()?,
         };
         Ok(self.state.insert(state))
+    }
+
+    fn begin(&self) -> Result<State, ExportError> {
+        let vars = self.variables.clone();
+        let vars = vars.unwrap_or_else(Variables::of_process);
+        let (named, listed) = vars.resource().map_err(ExportError::permanent)?;
+        let service = self.service_name.clone().or(named);
+        let service = service.unwrap_or_else(|| UNNAMED_SERVICE.to_owned());
+        let resource = listed.into_iter().chain(self.resource.clone()).collect();
+        let settings = MapSettings {
+            content: vars.content(self.content),
+            ..self.settings.clone()
+        };
+        Ok(State {
+            collector: Collector::new(Mapper::new(settings), LINE, Form::Json),
+            frame: Frame::new(Form::Json, &Around::new(service, resource)),
+            out: BufWriter::new(WholeFile::begin(&self.path).map_err(|e| failed(&self.path, e))?),
+            failed: false,
+        })
     }
 
     fn write(&mut self, pieces: &[Piece]) -> Result<(), ExportError> {

@@ -81,6 +81,7 @@ pub mod map;
 pub mod names;
 mod report;
 mod send;
+mod variables;
 
 #[cfg(feature = "http")]
 mod config;
@@ -88,8 +89,6 @@ mod config;
 mod otlp;
 #[cfg(feature = "http")]
 mod transport;
-#[cfg(feature = "http")]
-mod variables;
 
 #[cfg(feature = "sdk")]
 mod bridge;

@@ -90,7 +90,8 @@ impl Mapper {
     /// Sets which runs are part of a trace that began elsewhere: their root hangs below the span
     /// that is named, and all of their spans are in its trace.
     ///
-    /// It is asked once a run, before the run's first span.
+    /// It is asked once a run, before the run's first span; again and again of runs beyond
+    /// [`MapLimits::open_runs`].
     pub fn parents(
         mut self,
         parent_of: impl Fn(&str) -> Option<TraceContext> + Send + Sync + 'static,
@@ -106,29 +107,35 @@ impl Mapper {
 
     /// Maps an op or a group: hands out its own span, then a span for each of several calls.
     pub fn span(&mut self, record: &SpanRecord, mut out: impl FnMut(Span<'_>)) {
-        let place = self.enter(&record.request_id, Some(record));
-        match &record.name {
-            SpanName::Op {
-                op_name,
-                ctx,
-                occurrence,
-            } => {
-                op::map(&place, record, (op_name, ctx, *occurrence), &mut out);
-            }
-            SpanName::Group { name, occurrence } => {
-                out(group::map(&place, record, name, *occurrence));
-            }
-        }
+        let place = self.enter(record);
+        map_span(&place, record, &mut out);
     }
 
     /// Maps a run that ended: hands out its root, then a span for each call that belongs to no op.
     pub fn run(&mut self, summary: &RunSummary, mut out: impl FnMut(Span<'_>)) {
-        self.enter(&summary.request_id, None);
-        let state = self.runs.remove(summary.request_id.as_str());
-        let (parent, name) = state.map_or_else(Default::default, |s| (s.parent, s.name));
-        let place = self.place(&summary.request_id, parent);
-        out(run::map(&place, summary, parent, &name));
-        llm::stray(&place, summary, &mut out);
+        self.rest_of_run(&[], summary, &mut out);
+    }
+
+    /// As [`span`](Self::span) for each of the last spans of a run, and then [`run`](Self::run); the run
+    /// is looked up once.
+    pub(crate) fn rest_of_run(
+        &mut self,
+        spans: &[SpanRecord],
+        summary: &RunSummary,
+        out: &mut impl FnMut(Span<'_>),
+    ) {
+        let request_id = &summary.request_id;
+        let mut state = match self.runs.remove(request_id.as_str()) {
+            Some(known) => known,
+            None => RunState::new(&self.settings, request_id, self.parents.of(request_id)),
+        };
+        let place = state.place(&self.settings);
+        for record in spans {
+            state.name.see(record);
+            map_span(&place, record, out);
+        }
+        out(run::map(&place, summary, state.parent, &state.name));
+        llm::stray(&place, summary, out);
     }
 
     /// How many runs have begun and not ended.
@@ -136,32 +143,39 @@ impl Mapper {
         self.runs.len()
     }
 
-    fn enter(&mut self, request_id: &Text, record: Option<&SpanRecord>) -> Place<'_> {
+    fn enter(&mut self, record: &SpanRecord) -> Place<'_> {
         let Self {
             settings,
             parents,
             runs,
         } = self;
+        let request_id = &record.request_id;
         let has_room = runs.len() < settings.limits.open_runs;
+        let new_state = || RunState::new(settings, request_id, parents.of(request_id));
         let state = match runs.entry_ref(request_id.as_str()) {
             EntryRef::Occupied(known) => known.into_mut(),
             EntryRef::Vacant(new) if has_room => {
-                let state = RunState::new(settings, request_id, parents.of(request_id));
-                new.insert_with_key(request_id.detached(), state)
+                new.insert_with_key(request_id.detached(), new_state())
             }
-            EntryRef::Vacant(_) => {
-                let state = RunState::new(settings, request_id, parents.of(request_id));
-                return state.place(settings);
-            }
+            EntryRef::Vacant(_) => return new_state().place(settings),
         };
-        if let Some(record) = record {
-            state.name.see(record);
-        }
+        state.name.see(record);
         state.place(settings)
     }
+}
 
-    fn place(&self, request_id: &str, parent: Option<TraceContext>) -> Place<'_> {
-        RunState::new(&self.settings, request_id, parent).place(&self.settings)
+fn map_span(place: &Place<'_>, record: &SpanRecord, out: &mut impl FnMut(Span<'_>)) {
+    match &record.name {
+        SpanName::Op {
+            op_name,
+            ctx,
+            occurrence,
+        } => {
+            op::map(place, record, (op_name, ctx, *occurrence), out);
+        }
+        SpanName::Group { name, occurrence } => {
+            out(group::map(place, record, name, *occurrence));
+        }
     }
 }
 

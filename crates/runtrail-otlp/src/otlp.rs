@@ -14,7 +14,7 @@ use wait::Wait;
 
 use crate::around::Around;
 use crate::collected::into_exporter;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, Secrets};
 use crate::report::OtlpReport;
 use crate::send::{
     Collector, DeadLetters, Delivery, Form, Frame, HARDER_CUTS, Outcome, Pace, Piece, SendSettings,
@@ -51,6 +51,7 @@ struct Sender {
     letters: Option<DeadLetters>,
     report: OtlpReport,
     endpoint: String,
+    secrets: Secrets,
     wait: Wait,
     random: u64,
     /// Spans that were relayed: they went through no mapping.
@@ -233,7 +234,8 @@ impl Sender {
 
     fn attempt(&mut self, spans: &[u8], timeout: std::time::Duration) -> crate::send::Answer {
         self.report.update(|counts| counts.requests += 1);
-        self.transport.send(&self.frame.request(spans), timeout)
+        let answer = self.transport.send(&self.frame.request(spans), timeout);
+        answer.map_said(|said| self.secrets.hide(said))
     }
 
     fn note(&self, outcome: Outcome) {

@@ -12,6 +12,9 @@ mod it {
     mod hosts;
     mod json;
     mod letters;
+    mod lines;
+    mod live;
+    mod matrix;
     mod memory;
     #[cfg(feature = "metrics")]
     mod metrics;
@@ -20,6 +23,7 @@ mod it {
     mod settings;
     mod streams;
     mod support;
+    mod tls;
 }
 
 #[test]

@@ -5,12 +5,14 @@
 mod grpc;
 mod http;
 mod store;
+mod tls;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use grpc::GRPC_LIMIT;
 pub use store::{Request, Store};
+pub use tls::ServerTls;
 
 /// What the receiver answers to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub enum Reply {
     TakeAndCut,
     /// The connection breaks, and nothing is taken.
     Cut,
+    /// It takes none, answers `400`, and quotes the path and the headers that it was sent.
+    Quote,
 }
 
 type Script = Box<dyn FnMut(&Request) -> Reply + Send>;
@@ -77,12 +81,9 @@ impl Receiver {
     /// # Panics
     ///
     /// Where no port can be had.
-    pub fn https(
-        config: rustls::ServerConfig,
-        script: impl FnMut(&Request) -> Reply + Send + 'static,
-    ) -> Self {
+    pub fn https(tls: &ServerTls, script: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         let (desk, store) = Desk::new(script);
-        let (server, address) = http::Server::start(desk, Some(Arc::new(config)));
+        let (server, address) = http::Server::start(desk, Some(tls.for_http()));
         Self {
             address,
             scheme: "https",
@@ -98,10 +99,29 @@ impl Receiver {
     /// Where no port can be had.
     pub fn grpc(script: impl FnMut(&Request) -> Reply + Send + 'static) -> Self {
         let (desk, store) = Desk::new(script);
-        let (server, address) = grpc::Server::start(desk);
+        let (server, address) = grpc::Server::start(desk, None);
         Self {
             address,
             scheme: "http",
+            store,
+            server: Server::Grpc(server),
+        }
+    }
+
+    /// As [`grpc`](Self::grpc), under TLS.
+    ///
+    /// # Panics
+    ///
+    /// Where no port can be had.
+    pub fn grpc_tls(
+        tls: &ServerTls,
+        script: impl FnMut(&Request) -> Reply + Send + 'static,
+    ) -> Self {
+        let (desk, store) = Desk::new(script);
+        let (server, address) = grpc::Server::start(desk, Some(tls.for_grpc()));
+        Self {
+            address,
+            scheme: "https",
             store,
             server: Server::Grpc(server),
         }

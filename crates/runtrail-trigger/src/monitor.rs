@@ -128,7 +128,9 @@ impl Monitor {
     }
 
     /// Records that the run of a trigger run was started, and returns the links that belong into
-    /// its stream, each as an annotation with [`Link::to_payload`].
+    /// its stream: of a run that is recorded live each with
+    /// `run.annotate(LINK_KEY, || &link)` ([`LINK_KEY`](runtrail_core::link::LINK_KEY)), of one whose events
+    /// the engine makes itself as an annotation with [`Link::to_payload`].
     ///
     /// They are the same whether or not the store could take its part. Where a participant does not
     /// say which run emitted its event, the link takes that from the event, if the store has it.

@@ -11,6 +11,7 @@ use runtrail_core::export::{Exporter, Spans};
 use runtrail_core::fold::{Detail, Fold, FoldLimits};
 use runtrail_json::{EventLines, Trees};
 use runtrail_otlp::OtlpLines;
+use runtrail_otlp::map::Content;
 use runtrail_parquet::{Changes, Lake, LakeSettings, SourceInfo};
 
 pub(crate) use finished::{FileWritten, Written};
@@ -71,7 +72,10 @@ impl OpenTarget {
                 Opened::Other(exporter, Report::Spans(report, totals))
             }
             Destination::SpanFile(path) => {
-                let lines = OtlpLines::file(path).mapping(spans::mapping(args));
+                let mut lines = OtlpLines::file(path).mapping(spans::mapping(args));
+                if args.content {
+                    lines = lines.content(Content::ALL);
+                }
                 let report = lines.report();
                 let (exporter, totals) = spans::exporter(lines, &args.namespace);
                 Opened::Other(exporter, Report::Spans(report, totals))

@@ -78,11 +78,19 @@ impl<'a> Attrs<'a> {
     }
 }
 
-/// Cuts a text value to a number of bytes.
+/// Cuts a text value, and each text of a list, to a number of bytes.
 #[inline]
 pub(super) fn fit(value: Value<'_>, max: usize) -> Value<'_> {
     match value {
         Value::Str(text) if text.len() > max => Value::Str(cut(text, max)),
+        Value::Array(mut values) => {
+            for one in &mut values {
+                if matches!(one, Value::Str(text) if text.len() > max) {
+                    *one = fit(std::mem::take(one), max);
+                }
+            }
+            Value::Array(values)
+        }
         other => other,
     }
 }

@@ -143,7 +143,7 @@ fn events<'a>(
     place: &Place<'_>,
 ) -> (Vec<Event<'a>>, u32) {
     let limits = &place.settings.limits;
-    let mut events: Vec<Event<'a>> = exception.into_iter().collect();
+    let mut events: Vec<Event<'a>> = exception.into_iter().take(limits.events).collect();
     let notes = record.annotations.iter().map(|noted| Event {
         time_nanos: time::nanos(noted.at),
         name: runtrail::ANNOTATION.into(),

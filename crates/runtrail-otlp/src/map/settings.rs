@@ -59,7 +59,8 @@ pub struct MapLimits {
     pub events: usize,
     /// Links of a span.
     pub links: usize,
-    /// Runs that may be open at once before their names and foreign parents are not remembered.
+    /// Runs that may be open at once before nothing is remembered of more of them: these are not named
+    /// after their ops.
     pub open_runs: usize,
 }
 

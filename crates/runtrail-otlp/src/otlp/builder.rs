@@ -7,7 +7,7 @@ use super::wait::Wait;
 use super::{Otlp, Sender};
 use crate::around::Around;
 use crate::collected::UNNAMED_SERVICE;
-use crate::config::{Compression, Config, ConfigError, InCode, Protocol};
+use crate::config::{Compression, Config, ConfigError, InCode, Protocol, Secrets};
 use crate::map::{Content, MapSettings, Mapper, TraceContext};
 use crate::report::OtlpReport;
 use crate::send::{CollectLimits, Collector, DeadLetters, Form, Frame, Pace, SendSettings};
@@ -189,6 +189,7 @@ impl OtlpBuilder {
             letters: self.letters.map(DeadLetters::new),
             report: report.clone(),
             endpoint: config.endpoint.to_string(),
+            secrets: Secrets::of(&config.headers, &config.endpoint),
             wait: Wait::new(),
             random: 0,
             relayed: 0,

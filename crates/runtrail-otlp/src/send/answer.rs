@@ -23,6 +23,25 @@ pub(crate) enum Answer {
     OtherEncoding(String),
 }
 
+impl Answer {
+    /// Changes what the server says.
+    pub(crate) fn map_said(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Taken { rejected, message } => Self::Taken {
+                rejected,
+                message: change(message),
+            },
+            Self::TooLarge(reason) => Self::TooLarge(change(reason)),
+            Self::Busy { after, reason } => Self::Busy {
+                after,
+                reason: change(reason),
+            },
+            Self::Refused(reason) => Self::Refused(change(reason)),
+            Self::OtherEncoding(reason) => Self::OtherEncoding(change(reason)),
+        }
+    }
+}
+
 /// The parts of an HTTP reply that matter.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct HttpReply<'a> {

@@ -127,10 +127,7 @@ impl Collector {
                 own = Some(run);
             }
         };
-        for span in spans {
-            self.mapper.span(span, &mut take);
-        }
-        self.mapper.run(summary, &mut take);
+        self.mapper.rest_of_run(spans, summary, &mut take);
         match own {
             Some(run) => self.ready_with(&run, now, full),
             None => {

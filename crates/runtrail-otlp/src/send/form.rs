@@ -82,8 +82,20 @@ impl Parts<'_> {
     }
 
     #[cfg(feature = "http")]
+    pub(crate) fn len(&self) -> usize {
+        self.iter().map(<[u8]>::len).sum()
+    }
+
+    #[cfg(feature = "http")]
+    pub(crate) fn reader(&self) -> impl std::io::Read {
+        use std::io::Read;
+        let [head, spans, tail] = &self.0;
+        head.chain(&**spans).chain(&**tail)
+    }
+
+    #[cfg(feature = "grpc")]
     pub(crate) fn append_to(&self, out: &mut Vec<u8>) {
-        out.reserve(self.iter().map(<[u8]>::len).sum());
+        out.reserve(self.len());
         for part in self.iter() {
             out.extend_from_slice(part);
         }
@@ -121,7 +133,9 @@ mod tests {
             protobuf.push(&span("a"));
             let mut whole = Vec::new();
             let frame = Frame::new(Form::Protobuf, &around);
-            frame.request(protobuf.slice(0..1)).append_to(&mut whole);
+            let request = frame.request(protobuf.slice(0..1));
+            std::io::Read::read_to_end(&mut request.reader(), &mut whole).unwrap();
+            assert_eq!(whole.len(), request.len());
             let read = runtrail_otlp_wire::protobuf::read_request(&whole).unwrap();
             assert_eq!(read, around.request(vec![span("a")]));
         }

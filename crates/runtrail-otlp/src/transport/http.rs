@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use flate2::write::GzEncoder;
-use ureq::Agent;
 use ureq::tls::{Certificate, ClientCert, PrivateKey, RootCerts, TlsConfig, TlsProvider};
+use ureq::{Agent, SendBody};
 
 use super::Transport;
 use crate::config::{Compression, Config, ConfigError, Endpoint, Headers, Protocol, Tls};
@@ -49,14 +49,12 @@ impl Http {
         })
     }
 
-    /// Puts the body into the buffer, whose room is used again and again.
+    /// Puts the body into the buffer, whose room is used again and again; a body that is not compressed is
+    /// sent from where it is.
     fn compress(&mut self, request: &Parts<'_>) -> std::io::Result<Option<&'static str>> {
         self.buffer.clear();
         match self.compression {
-            Compression::None => {
-                request.append_to(&mut self.buffer);
-                Ok(None)
-            }
+            Compression::None => Ok(None),
             Compression::Gzip => {
                 let level = flate2::Compression::fast();
                 let mut gzip = GzEncoder::new(std::mem::take(&mut self.buffer), level);
@@ -130,8 +128,8 @@ impl Http {
 }
 
 impl Transport for Http {
-    fn send(&mut self, request: &Parts<'_>, timeout: Duration) -> Answer {
-        let encoding = match self.compress(request) {
+    fn send(&mut self, body: &Parts<'_>, timeout: Duration) -> Answer {
+        let encoding = match self.compress(body) {
             Ok(encoding) => encoding,
             Err(error) => return Answer::Refused(format!("cannot compress: {error}")),
         };
@@ -146,7 +144,14 @@ impl Transport for Http {
             request = request.header(name, value);
         }
         let request = request.config().timeout_global(Some(timeout)).build();
-        match request.send(&self.buffer[..]) {
+        let sent = match encoding {
+            Some(_) => request.send(&self.buffer[..]),
+            None => {
+                let request = request.header("content-length", body.len());
+                request.send(SendBody::from_reader(&mut body.reader()))
+            }
+        };
+        match sent {
             Ok(response) => self.read(response),
             Err(error) => self.failed(&error),
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use runtrail_core::pipeline::{Pipeline, Settings};
 use runtrail_otlp::{Otlp, Protocol};
 use runtrail_testkit::host::{End, Host};
-use runtrail_testkit::otlp::{Receiver, Reply};
+use runtrail_testkit::otlp::Reply;
+
+use super::support::{protocols, receiver};
 
 /// What a shutdown may take where the server hangs or refuses.
 const SHORT: Duration = Duration::from_millis(60);
@@ -15,26 +17,11 @@ const LONG: Duration = Duration::from_secs(30);
 /// reason.
 const GRACE: Duration = Duration::from_secs(1);
 
-fn protocols() -> Vec<Protocol> {
-    let all = [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc];
-    let has_grpc = cfg!(feature = "grpc");
-    all.into_iter()
-        .filter(|protocol| *protocol != Protocol::Grpc || has_grpc)
-        .collect()
-}
-
-fn receiver(protocol: Protocol, reply: &Reply) -> Receiver {
-    let reply = reply.clone();
-    match protocol {
-        Protocol::Grpc => Receiver::grpc(move |_| reply.clone()),
-        _ => Receiver::http(move |_| reply.clone()),
-    }
-}
-
 fn check(host: Host, end: End, protocol: Protocol, reply: &Reply) {
     let is_healthy = *reply == Reply::Take;
     let limit = if is_healthy { LONG } else { SHORT };
-    let receiver = receiver(protocol, reply);
+    let answer = reply.clone();
+    let receiver = receiver(protocol, None, move |_| answer.clone());
     // Attempts of ten seconds and deadlines of minutes, as in a program that sets nothing.
     let otlp = Otlp::builder()
         .variables([])

@@ -9,7 +9,7 @@ use runtrail_core::event::TraceEvent;
 use runtrail_core::export::{Batch, Exporter};
 use runtrail_core::span::{ParentRule, SpanName, SpanRecord};
 use runtrail_otlp::OtlpLines;
-use runtrail_otlp::map::{Content, MapSettings};
+use runtrail_otlp::map::Content;
 use runtrail_testkit::fold::{FoldedRun, fold_runs};
 use runtrail_testkit::golden::engine_samples;
 use runtrail_testkit::run::RunBuilder;
@@ -19,11 +19,8 @@ use runtrail_testkit::strategies::{Ids, Shape, shaped_run};
 fn there_and_back(events: &[TraceEvent]) -> Vec<TraceEvent> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spans.jsonl");
-    let mapping = MapSettings {
-        content: Content::ALL,
-        ..MapSettings::default()
-    };
-    let mut exporter = Box::new(OtlpLines::file(&path).mapping(mapping).into_exporter());
+    let lines = OtlpLines::file(&path).variables([]).content(Content::ALL);
+    let mut exporter = Box::new(lines.into_exporter());
     let mut ordered = events.to_vec();
     ordered.sort();
     exporter.export(&Batch::new(ordered, [])).unwrap();
@@ -204,7 +201,7 @@ fn what_comes_back_can_be_sorted_and_sent_with_the_same_ids() {
         .unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spans.jsonl");
-    let mut exporter = Box::new(OtlpLines::file(&path).into_exporter());
+    let mut exporter = Box::new(OtlpLines::file(&path).variables([]).into_exporter());
     exporter
         .export(&Batch::new(sample.events.clone(), []))
         .unwrap();

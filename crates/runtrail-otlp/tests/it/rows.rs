@@ -4,7 +4,7 @@ use std::path::Path;
 
 use runtrail_otlp::map::{Content, MapLimits, MapSettings, Mapper, Overlay, TraceContext};
 use runtrail_otlp_wire::json;
-use runtrail_testkit::fold::fold_runs;
+use runtrail_testkit::fold::{FoldedRun, fold_runs};
 use runtrail_testkit::golden::assert_golden;
 use runtrail_testkit::run::RunBuilder;
 
@@ -14,9 +14,13 @@ fn check(row: &str, run: RunBuilder, settings: MapSettings) {
     check_with(row, run, Mapper::new(settings));
 }
 
-fn check_with(row: &str, run: RunBuilder, mut mapper: Mapper) {
+fn check_with(row: &str, run: RunBuilder, mapper: Mapper) {
+    check_folded(row, fold_runs(&run.into_events()), mapper);
+}
+
+fn check_folded(row: &str, runs: Vec<FoldedRun>, mut mapper: Mapper) {
     let mut text = String::new();
-    for run in fold_runs(&run.into_events()) {
+    for run in runs {
         let mut write = |span: runtrail_otlp_wire::model::Span<'_>| {
             decoded(&span);
             text += &json::span(&span);
@@ -248,6 +252,47 @@ fn notes_and_media() {
 }
 
 #[test]
+fn each_kind_of_step() {
+    let mut run = RunBuilder::new("r");
+    for kind in [
+        "LLM",
+        "CHAIN",
+        "AGENT",
+        "TOOL",
+        "RETRIEVER",
+        "EMBEDDING",
+        "RERANKER",
+        "GUARDRAIL",
+        "EVALUATOR",
+        "no such kind",
+    ] {
+        let name = format!("k.{kind}");
+        run.push("op_start", Some(&name), CTX, "{}");
+        let note = format!(r#"{{"key":"openinference.span.kind","value":"{kind}"}}"#);
+        run.push("annotation", Some(&name), CTX, &note);
+        run.push("op_end", Some(&name), CTX, r#"{"status":"ok"}"#);
+    }
+    // One that reports a call of its own is both: a call by its figures, a tool by its kind.
+    run.push("op_start", Some("k.both"), CTX, "{}");
+    let note = r#"{"key":"openinference.span.kind","value":"TOOL"}"#;
+    run.push("annotation", Some("k.both"), CTX, note);
+    let usage = r#"{"model":"m","prompt_tokens":1}"#;
+    run.push("llm_usage", Some("k.both"), CTX, usage);
+    run.push("op_end", Some("k.both"), CTX, r#"{"status":"ok"}"#);
+    check("kinds", run, MapSettings::default());
+}
+
+#[test]
+fn content_that_was_left_out_before_is_told_of() {
+    let mut run = RunBuilder::new("r");
+    run.push("op_start", Some("d.a"), CTX, "{}");
+    run.push("op_end", Some("d.a"), CTX, r#"{"status":"ok"}"#);
+    let mut runs = fold_runs(&run.into_events());
+    runs[0].spans[0].content_dropped = 7;
+    check_folded("dropped", runs, Mapper::new(MapSettings::default()));
+}
+
+#[test]
 fn links_and_foreign_parents() {
     const HERE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let make = || {
@@ -258,11 +303,12 @@ fn links_and_foreign_parents() {
             &[],
             &format!(r#"{{"key":"traceparent","value":"{HERE}"}}"#),
         );
-        // The clock is no run, and has no span to link to: it is an event.
+        // The clock and a file are no runs, and have no span to link to: they are events.
         for link in [
             r#"{"source":"run","from_request_id":"r-1","trigger_id":"on-end","at":"2026-11-21T01:00:00Z"}"#,
             r#"{"source":"event","from_event_id":"e","from_request_id":"r-2","trigger_run_id":"f","trigger_id":"on-order","condition_id":"c","at":"2026-11-21T01:00:00Z"}"#,
             r#"{"source":"clock","at":"2026-11-21T01:00:00Z"}"#,
+            r#"{"source":"file","from_id":"/in/x","at":"2026-11-21T01:00:00Z"}"#,
         ] {
             let payload = format!(r#"{{"key":"runtrail.link","value":{link}}}"#);
             run.push("annotation", None, &[], &payload);
@@ -275,6 +321,36 @@ fn links_and_foreign_parents() {
     let mapper = Mapper::new(MapSettings::default());
     let mapper = mapper.parents(|run| (run == "r").then(|| TraceContext::parse(HERE).unwrap()));
     check_with("parent", make(), mapper);
+}
+
+#[test]
+fn a_run_beyond_those_that_are_remembered_is_a_whole_trace_too() {
+    let mut run = RunBuilder::new("r");
+    run.push("op_start", Some("m.a"), CTX, "{}");
+    run.push("op_end", Some("m.a"), CTX, r#"{"status":"ok"}"#);
+    let run = fold_runs(&run.into_events()).remove(0);
+    let settings = MapSettings {
+        limits: MapLimits {
+            open_runs: 0,
+            ..MapLimits::default()
+        },
+        ..MapSettings::default()
+    };
+    let here = TraceContext {
+        trace_id: [1; 16],
+        span_id: [2; 8],
+    };
+    let mut mapper = Mapper::new(settings).parents(move |_| Some(here));
+    let mut places = Vec::new();
+    let mut note = |span: runtrail_otlp_wire::model::Span<'_>| {
+        places.push((span.trace_id, span.parent_span_id, span.span_id));
+    };
+    mapper.span(&run.spans[0], &mut note);
+    mapper.run(&run.summary, &mut note);
+    let root = places[1].2;
+    assert_eq!(places[0].1, Some(root));
+    assert_eq!((places[0].0, places[1].0), (here.trace_id, here.trace_id));
+    assert_eq!(places[1].1, Some(here.span_id));
 }
 
 #[test]

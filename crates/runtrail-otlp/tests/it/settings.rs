@@ -5,7 +5,7 @@ use std::time::Duration;
 use runtrail_otlp::{Otlp, SendSettings};
 use runtrail_testkit::otlp::{Receiver, Reply};
 
-use super::support::{ended, export, quick, run_of, to};
+use super::support::{ended, export, protocols, quick, receiver, run_of, to};
 
 fn vars(pairs: &[(&str, String)]) -> Vec<(String, String)> {
     pairs
@@ -167,48 +167,24 @@ fn secrets_are_in_no_error_and_nothing_that_is_shown() {
     assert!(error.is_some() && !all.contains("s3cret"), "{all}");
 }
 
-/// A certificate for localhost that nobody signed, and its key.
-fn own_certificate() -> (String, rustls::ServerConfig) {
-    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(own.signing_key.serialize_der()).unwrap();
-    let provider = rustls::crypto::ring::default_provider();
-    let config = rustls::ServerConfig::builder_with_provider(provider.into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![own.cert.der().clone()], key)
-        .unwrap();
-    (own.cert.pem(), config)
-}
-
 #[test]
-fn a_certificate_that_nobody_vouches_for_is_refused_at_once() {
-    let (pem, config) = own_certificate();
-    let receiver = Receiver::https(config, |_| Reply::Take);
-    let (other, _) = own_certificate();
-    let folder = tempfile::tempdir().unwrap();
-    let (good, bad) = (
-        folder.path().join("good.pem"),
-        folder.path().join("bad.pem"),
-    );
-    std::fs::write(&good, pem).unwrap();
-    std::fs::write(&bad, other).unwrap();
-
-    let otlp = to(&receiver.url()).root_certificates(&bad).build().unwrap();
-    let (error, counts) = export(otlp, &[ended(run_of("r", 1, 1))]);
-    assert_eq!(
-        (counts.given_up, counts.requests),
-        (2, 1),
-        "a certificate stays as it is"
-    );
-    let error = error.unwrap().to_string();
-    assert!(error.contains("certificate"), "{error}");
-
-    let otlp = to(&receiver.url())
-        .root_certificates(&good)
-        .build()
-        .unwrap();
-    let (error, counts) = export(otlp, &[ended(run_of("r", 1, 1))]);
-    assert!(error.is_none(), "{error:?}");
-    assert_eq!(counts.accepted, 2);
+fn what_a_server_quotes_of_a_request_holds_no_secret() {
+    for protocol in protocols() {
+        let receiver = receiver(protocol, None, |_| Reply::Quote);
+        let folder = tempfile::tempdir().unwrap();
+        let letters = folder.path().join("dead.jsonl");
+        let otlp = to(&receiver.url())
+            .traces_endpoint(format!("{}/v1/traces?token=qu3rys3cret", receiver.url()))
+            .protocol(protocol)
+            .header("authorization", "Bearer t0ps3cret")
+            .header("x-key", "k3ys3cret")
+            .dead_letters(&letters);
+        let (error, counts) = export(otlp.build().unwrap(), &[ended(run_of("r", 1, 1))]);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(counts.dead_letters, 2);
+        let kept = std::fs::read_to_string(&letters).unwrap();
+        let all = format!("{counts:?} {kept}");
+        assert!(all.contains("x-key: [hidden]"), "nothing was quoted: {all}");
+        assert!(!all.contains("s3cret"), "{all}");
+    }
 }

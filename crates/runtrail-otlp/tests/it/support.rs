@@ -10,10 +10,11 @@ use prost::Message;
 use runtrail_core::event::TraceEvent;
 use runtrail_core::export::{Batch, ExportError, Exporter, RunEnd};
 use runtrail_otlp::map::{MapSettings, Mapper};
-use runtrail_otlp::{Counts, Otlp, OtlpBuilder, SendSettings};
+use runtrail_otlp::{Counts, Otlp, OtlpBuilder, Protocol, SendSettings};
 use runtrail_otlp_wire::model::Request;
 use runtrail_otlp_wire::{json, protobuf};
 use runtrail_testkit::fold::fold_runs;
+use runtrail_testkit::otlp::{Receiver, Reply, ServerTls};
 use runtrail_testkit::run::RunBuilder;
 
 /// Maps a stream, and decodes what comes of it with somebody else's decoder, from both forms.
@@ -83,6 +84,29 @@ pub(super) fn ended(events: Vec<TraceEvent>) -> Batch {
         after: events.len(),
     };
     Batch::new(events, [end])
+}
+
+/// The protocols that this build has.
+pub(super) fn protocols() -> Vec<Protocol> {
+    let all = [Protocol::HttpProtobuf, Protocol::HttpJson, Protocol::Grpc];
+    let has_grpc = cfg!(feature = "grpc");
+    all.into_iter()
+        .filter(|protocol| *protocol != Protocol::Grpc || has_grpc)
+        .collect()
+}
+
+/// A receiver of a protocol, under TLS if it is to be.
+pub(super) fn receiver(
+    protocol: Protocol,
+    tls: Option<&ServerTls>,
+    script: impl FnMut(&runtrail_testkit::otlp::Request) -> Reply + Send + 'static,
+) -> Receiver {
+    match (protocol, tls) {
+        (Protocol::Grpc, None) => Receiver::grpc(script),
+        (Protocol::Grpc, Some(tls)) => Receiver::grpc_tls(tls, script),
+        (_, None) => Receiver::http(script),
+        (_, Some(tls)) => Receiver::https(tls, script),
+    }
 }
 
 /// Quick settings: waits of milliseconds.

@@ -17,6 +17,7 @@ use prost::Message;
 use tokio::sync::oneshot;
 use tonic::codec::CompressionEncoding;
 use tonic::codegen::{Service, http};
+use tonic::transport::ServerTlsConfig;
 use tonic::{Code, Response, Status};
 
 use super::{Desk, Reply, Request};
@@ -39,7 +40,7 @@ impl Server {
         clippy::expect_used,
         reason = "a test cannot go on without its receiver"
     )]
-    pub(super) fn start(desk: Arc<Desk>) -> (Self, SocketAddr) {
+    pub(super) fn start(desk: Arc<Desk>, tls: Option<ServerTlsConfig>) -> (Self, SocketAddr) {
         let (stop, stopped) = oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -60,7 +61,11 @@ impl Server {
                 let service = TraceServiceServer::new(export)
                     .accept_compressed(CompressionEncoding::Gzip)
                     .max_decoding_message_size(GRPC_LIMIT);
-                let serve = tonic::transport::Server::builder()
+                let mut builder = tonic::transport::Server::builder();
+                if let Some(tls) = tls {
+                    builder = builder.tls_config(tls).expect("a certificate and its key");
+                }
+                let serve = builder
                     .add_service(Counted { service, desk })
                     .serve_with_incoming(incoming);
                 tokio::select! {
@@ -119,6 +124,7 @@ impl TraceService for Export {
                 retry_info(after.parse().unwrap_or(0)).into(),
             )),
             Reply::Hang => std::future::pending().await,
+            Reply::Quote => Err(Status::invalid_argument(request.quoted())),
             // There is no cutting one call of a connection: the client is told that it broke.
             Reply::TakeAndCut | Reply::Cut => Err(Status::unavailable("the connection broke")),
         }

@@ -156,6 +156,7 @@ fn talk<S: Read + Write>(
                 return Ok(());
             }
             Reply::TakeAndCut | Reply::Cut => return Ok(()),
+            Reply::Quote => respond(out, 400, &[], request.quoted().as_bytes())?,
         }
     }
     Ok(())

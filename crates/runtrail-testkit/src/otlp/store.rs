@@ -35,6 +35,13 @@ impl Request {
             ..Self::default()
         }
     }
+
+    /// The path and the headers in one line, as some servers say what they do not like.
+    pub(super) fn quoted(&self) -> String {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| format!("{name}: {value}"));
+        format!("{} {}", self.path, headers.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// What came and what was taken.

@@ -261,6 +261,7 @@ pub fn events_are_paged_newest_first(make: Make<'_>) {
         let page = store.find_events(&query).unwrap();
         assert_eq!((page.total, page.limit), (50, limit(7)));
         found.extend(page.items);
+        assert!(found.len() <= 50, "more than the total");
         match page.next {
             Some(next) => query.after = Some(next),
             None => break,

@@ -302,6 +302,7 @@ pub fn runs_of_one_time_are_paged_once(make: Make<'_>) {
         let page = store.find_runs(&query).unwrap();
         assert_eq!((page.total, page.limit), (50, limit(7)));
         found.extend(page.items);
+        assert!(found.len() <= 50, "more than the total");
         match page.next {
             Some(next) => query.after = Some(next),
             None => break,

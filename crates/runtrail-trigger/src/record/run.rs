@@ -166,8 +166,8 @@ impl TriggerRunRecord {
 
     /// Returns what started the run, one link a participant; none where no run was started.
     ///
-    /// The host notes them in the stream of the run that it starts, each as an annotation with
-    /// [`Link::to_payload`]: that is how the lake and tracing backends come to know of them.
+    /// The host notes them in the stream of the run that it starts, as
+    /// [`Monitor::started`](crate::Monitor::started) says: that is how the lake and tracing backends come to know of them.
     pub fn links(&self) -> Vec<LinkRecord> {
         let Some(to) = self.request_id() else {
             return Vec::new();

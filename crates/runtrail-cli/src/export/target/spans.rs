@@ -85,11 +85,6 @@ impl SpanCounts {
 pub(crate) fn mapping(args: &ExportArgs) -> MapSettings {
     MapSettings {
         namespace: args.namespace.clone(),
-        content: if args.content {
-            Content::ALL
-        } else {
-            Content::NONE
-        },
         ..MapSettings::default()
     }
 }

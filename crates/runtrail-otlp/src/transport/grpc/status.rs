@@ -12,6 +12,10 @@ use crate::send::{Answer, clean};
 pub(super) fn of(status: &Status, endpoint: &str) -> Answer {
     let said = clean(status.message());
     let reason = format!("{endpoint}: gRPC {:?}: {said}", status.code());
+    // A certificate stays as it is, whatever code a connection that it ended is told under.
+    if causes(status).any(is_bad_certificate) {
+        return Answer::Refused(reason);
+    }
     let after = retry_delay(status.details());
     match status.code() {
         Code::ResourceExhausted | Code::OutOfRange if is_about_size(&said) => {
@@ -36,17 +40,9 @@ pub(super) fn of(status: &Status, endpoint: &str) -> Answer {
 
 /// Reads the error of a connection.
 pub(super) fn of_connection(error: &(dyn Error + 'static), endpoint: &str) -> Answer {
-    let mut innermost = error;
-    let mut is_certificate = false;
-    while let Some(source) = innermost.source() {
-        innermost = source;
-        is_certificate |= source
-            .downcast_ref::<std::io::Error>()
-            .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>())
-            .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)));
-    }
+    let innermost = causes(error).last().unwrap_or(error);
     let reason = format!("{endpoint}: {}", clean(&innermost.to_string()));
-    if is_certificate {
+    if causes(error).any(is_bad_certificate) {
         Answer::Refused(reason)
     } else {
         Answer::Busy {
@@ -56,15 +52,21 @@ pub(super) fn of_connection(error: &(dyn Error + 'static), endpoint: &str) -> An
     }
 }
 
+/// What caused an error, and what caused that.
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}
+
+fn is_bad_certificate(cause: &(dyn Error + 'static)) -> bool {
+    cause
+        .downcast_ref::<std::io::Error>()
+        .and_then(|error| error.get_ref()?.downcast_ref::<rustls::Error>())
+        .is_some_and(|error| matches!(error, rustls::Error::InvalidCertificate(_)))
+}
+
 fn has_transport_error(status: &Status) -> bool {
-    let mut next = status.source();
-    while let Some(source) = next {
-        if source.is::<tonic::transport::Error>() || source.is::<std::io::Error>() {
-            return true;
-        }
-        next = source.source();
-    }
-    false
+    causes(status)
+        .any(|cause| cause.is::<tonic::transport::Error>() || cause.is::<std::io::Error>())
 }
 
 /// There is no code for "too large": servers say so in words.

@@ -42,6 +42,7 @@ pub(super) fn read(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Box<
     check_endpoint(section, to);
     let protocols = [
         ("http/protobuf", Protocol::HttpProtobuf),
+        ("http/json", Protocol::HttpJson),
         ("grpc", Protocol::Grpc),
     ];
     let compressions = [
@@ -127,7 +128,6 @@ fn common(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Common {
             namespace: section
                 .string("namespace", to)
                 .map_or_else(String::new, |at| at.value.to_owned()),
-            content: content.unwrap_or_default(),
             overlays,
             ..MapSettings::default()
         },
@@ -270,7 +270,12 @@ impl Settings for Lines {
     fn open(self: Box<Self>, to: &mut String, wrappers: &Wrappers, around: Around<'_>) -> Opened {
         let Self(common) = *self;
         let fold = Fold::new(&common.mapping.namespace, FoldLimits::default());
-        let mut lines = OtlpLines::file(&*to).mapping(common.mapping);
+        let mut lines = OtlpLines::file(&*to)
+            .mapping(common.mapping)
+            .variables(around.variables.iter().cloned());
+        if let Some(content) = common.content {
+            lines = lines.content(content);
+        }
         if let Some(name) = common.service_name {
             lines = lines.service_name(name);
         }
