@@ -138,6 +138,7 @@ class Exports:
         self.lost += len(whole.keys() - files.keys())
         self.doubled += len(files.keys() - whole.keys())
         self.violations += [f"{how}, and run again: {what}" for what in found]
+        self.check_journals(f"{how}, and run again", {"completed"})
 
     def check_journals(self, how: str, expected: set[str]) -> None:
         """Checks that every journal is read, and that the last one says what is expected of it."""

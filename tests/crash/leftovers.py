@@ -10,19 +10,19 @@ STAGING = f"{SIDE_FOLDER}/tmp/"
 RECORDS = f"{SIDE_FOLDER}/log/"
 # Times are in their names and lines: no two are the same.
 JOURNALS = f"{SIDE_FOLDER}/journal/"
-# The lock of the staging folder itself stays, so that two exports cannot lock different files.
+# The lock of the staging folder goes with an export that comes to nothing, and is made by the next one.
 STAGING_LOCK = f"{STAGING}.lock"
 
 Files = dict[str, bytes]
 
 
 def files_of(lake: Path) -> Files:
-    """Every file of a lake but its journals, by its path there; a link is not followed, and is
-    never as expected."""
+    """Every file of a lake but its journals and its lock, by its path there; a link is not followed,
+    and is never as expected."""
     found = {}
     for path in sorted(lake.rglob("*")):
         name = str(path.relative_to(lake))
-        if name.startswith(JOURNALS) and path.suffix == ".jsonl":
+        if name.startswith(JOURNALS) and path.suffix == ".jsonl" or name == STAGING_LOCK:
             continue
         if path.is_symlink():
             found[name] = b"a link to " + bytes(path.readlink())
