@@ -153,9 +153,10 @@ impl Ordering<'_> {
             let held = whole.store.held();
             let Whole { store, report, .. } = whole;
             units.extend(store.into_units());
-            let units = self.stream(units, &order, report, &files, on_reject);
+            let for_stream = fits.then(|| hasher.clone());
+            let units = self.stream(units, &order, report, &files, for_stream, on_reject);
             if fits {
-                let stream = Stream::new(units, table, hasher, &position, room);
+                let stream = Stream::new(units, table, &position, room);
                 return Ok(Sorted::streamed(stream, self.sort));
             }
             return self.by_start(units, RunStarts { table, hasher }, held);
@@ -259,6 +260,7 @@ impl Ordering<'_> {
         order: &[u32],
         mut report: ReadReport,
         files: &[(usize, Arc<TextFile>)],
+        hasher: Option<IdHasher>,
         on_reject: OnReject<'r>,
     ) -> UnitStream<'r> {
         report.files += files.len() as u64;
@@ -273,7 +275,7 @@ impl Ordering<'_> {
         let units = InOrder::new(
             options.threads,
             units.into_iter().map(ReadUnit::new),
-            move || unit_reader(options),
+            move || unit_reader(options, hasher.clone()),
         );
         UnitStream::new(units, Arc::clone(self.progress), on_reject, report)
     }
@@ -291,8 +293,8 @@ impl Ordering<'_> {
             ..self.sort
         };
         let mut sorter = Sorter::by(RunOrder::ByStart(Arc::new(starts)), sort);
-        while let Some((events, bytes)) = units.next()? {
-            sorter.push(events, bytes)?;
+        while let Some(unit) = units.next()? {
+            sorter.push(unit.events, unit.bytes)?;
         }
         let report = units.into_report();
         Ok(sorter.finish()?.with_report(report))
@@ -306,7 +308,7 @@ impl Ordering<'_> {
     ) -> Result<Sorted<'static>, ArchiveError> {
         let mut sorter = Sorter::new(self.sort.clone());
         let mut report = whole.report;
-        let mut read = unit_reader(self.read);
+        let mut read = unit_reader(self.read, None);
         for unit in whole.store.into_units() {
             let content = read(ReadUnit::new(unit)).map_err(|error| self.sort.temp_error(error))?;
             sorter.push(content.events, content.bytes)?;
@@ -367,6 +369,15 @@ mod tests {
 
     /// The runs in the order they come in, each with the number of its events.
     fn order(lines: &str, max_runs: usize, keep_memory: usize) -> String {
+        read(lines, max_runs, keep_memory, false).unwrap()
+    }
+
+    fn read(
+        lines: &str,
+        max_runs: usize,
+        keep_memory: usize,
+        careful: bool,
+    ) -> Result<String, ArchiveError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(lines.as_bytes()).unwrap();
         let input = Input::File {
@@ -387,13 +398,13 @@ mod tests {
             },
             progress: &Arc::default(),
             strict: false,
-            careful: false,
+            careful,
             max_runs,
             besides: None,
         };
-        let mut sorted = ordering.sorted(Box::new(|_| Ok(()))).unwrap();
+        let mut sorted = ordering.sorted(Box::new(|_| Ok(())))?;
         let mut runs: Vec<(String, usize)> = Vec::new();
-        while let Some(batch) = sorted.next_batch().unwrap() {
+        while let Some(batch) = sorted.next_batch()? {
             for event in batch.events() {
                 match runs.last_mut() {
                     Some((run, count)) if *run == *event.request_id => *count += 1,
@@ -402,16 +413,48 @@ mod tests {
             }
         }
         let shown = runs.iter().map(|(run, count)| format!("{run}{count}"));
-        shown.collect::<Vec<_>>().join(" ")
+        Ok(shown.collect::<Vec<_>>().join(" "))
+    }
+
+    fn line(run: &str, second: u32) -> String {
+        format!(
+            "{{\"event_id\":\"{run}-{second}\",\"request_id\":\"{run}\",\"kind\":\"op_start\",\"timestamp\":\"2026-11-21T01:36:{second:02}Z\",\"seq\":{second}}}\n"
+        )
+    }
+
+    #[test]
+    fn events_that_share_a_line_are_never_out_of_order() {
+        let shared = |one: (&str, u32), other: (&str, u32)| {
+            line(one.0, one.1).replace('\n', "") + &line(other.0, other.1)
+        };
+        let rest = || line("a", 7) + &line("c", 8);
+        let archives = [
+            // Of a run that nothing else tells of, of one that began later else, and of one that
+            // would have been complete else.
+            (
+                line("a", 2) + &shared(("a", 3), ("b", 4)) + &rest(),
+                "a3 b1 c1",
+            ),
+            (
+                line("a", 2) + &shared(("a", 3), ("c", 1)) + &rest(),
+                "c2 a3",
+            ),
+            (
+                line("b", 2) + &rest() + &shared(("c", 9), ("b", 10)),
+                "b2 a1 c2",
+            ),
+        ];
+        for (lines, wanted) in archives {
+            match read(&lines, 4, 1 << 20, false) {
+                Ok(order) => assert_eq!(order, wanted),
+                Err(error) => assert!(matches!(error, ArchiveError::Changed), "{error}"),
+            }
+            assert_eq!(read(&lines, 4, 1 << 20, true).unwrap(), wanted);
+        }
     }
 
     #[test]
     fn runs_come_by_start_and_more_than_the_table_holds_by_id() {
-        let line = |run: &str, second: u32| {
-            format!(
-                "{{\"event_id\":\"{run}-{second}\",\"request_id\":\"{run}\",\"kind\":\"op_start\",\"timestamp\":\"2026-11-21T01:36:{second:02}Z\",\"seq\":{second}}}\n"
-            )
-        };
         let lines: String = [("d", 1), ("a", 2), ("c", 3), ("d", 4), ("b", 5), ("a", 6)]
             .map(|(run, second)| line(run, second))
             .concat();

@@ -341,23 +341,26 @@ impl<'a> Sorted<'a> {
             let Feed::Stream(stream) = &mut self.feed else {
                 return Ok(());
             };
-            let Some(run) = stream.next_run()? else {
+            let run = stream.next_run()?;
+            let counted = stream.take_ids().try_for_each(|id| self.ids.push_hash(id));
+            counted.map_err(|error| self.options.temp_error(error))?;
+            let Some(run) = run else {
                 return Ok(());
             };
             let read = run.len() as u64;
             let run = dedup::without_repeats(run);
             self.counts.duplicates += read - run.len() as u64;
-            run.iter().try_for_each(|event| self.count(event))?;
+            for event in &run {
+                self.count(event);
+            }
             self.run = run.into_iter();
         }
         Ok(())
     }
 
-    fn count(&mut self, event: &TraceEvent) -> Result<(), ArchiveError> {
+    fn count(&mut self, event: &TraceEvent) {
         self.counts.events += 1;
         self.counts.unknown_kinds += u64::from(matches!(event.kind, EventKind::Unknown(_)));
-        let pushed = self.ids.push(&event.event_id);
-        pushed.map_err(|error| self.options.temp_error(error))
     }
 
     /// Returns what has been found so far.
@@ -379,7 +382,9 @@ impl<'a> Sorted<'a> {
                 return Ok(None);
             };
             if last.is_none_or(|last| !self.dedup.is_repeat(last, &event)) {
-                self.count(&event)?;
+                self.count(&event);
+                let counted = self.ids.push(&event.event_id);
+                counted.map_err(|error| self.options.temp_error(error))?;
                 return Ok(Some(event));
             }
             self.counts.duplicates += 1;
@@ -401,7 +406,7 @@ impl BatchBuilder {
     }
 
     fn push(&mut self, event: TraceEvent) {
-        self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
+        self.bytes += event.payload.text().size() + size_of::<TraceEvent>();
         self.events.push(event);
     }
 
@@ -413,14 +418,18 @@ impl BatchBuilder {
             if self.bytes >= BATCH_BYTES {
                 break;
             }
-            self.bytes += event.payload.text().len() + size_of::<TraceEvent>();
+            self.bytes += event.payload.text().size() + size_of::<TraceEvent>();
             count += 1;
         }
-        if count == run.len() && self.events.is_empty() {
-            self.events = std::mem::take(run).collect();
-        } else {
-            self.events.extend(run.by_ref().take(count));
+        if self.events.is_empty() {
+            if count == run.len() && count >= BATCH_EVENTS / 2 {
+                self.events = std::mem::take(run).collect();
+                return;
+            }
+            // Runs follow until the batch is full; grown step by step, it would be copied each time.
+            self.events.reserve_exact(BATCH_EVENTS);
         }
+        self.events.extend(run.by_ref().take(count));
     }
 
     fn end_run(&mut self) {

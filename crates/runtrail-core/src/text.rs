@@ -99,7 +99,7 @@ impl Text {
 
     /// Returns the length in bytes, without a look at the chunk.
     #[inline]
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         (self.end - self.start) as usize
     }
 
@@ -145,16 +145,16 @@ impl Text {
     #[inline]
     pub(crate) fn share(&self, part: &str) -> Self {
         // What lies within the bytes of a text and is text itself begins and ends with a character.
-        let start = (part.as_ptr() as usize).wrapping_sub(self.bytes().as_ptr() as usize);
+        let start = (part.as_ptr() as usize).wrapping_sub(self.as_bytes().as_ptr() as usize);
         match start.checked_add(part.len()) {
-            Some(end) if end <= self.bytes().len() => self.part((start, end)),
+            Some(end) if end <= self.as_bytes().len() => self.part((start, end)),
             _ => self.part((0, 0)),
         }
     }
 
     /// Copies the slice into a chunk of its own, unless it already is the whole chunk.
     pub fn detached(&self) -> Self {
-        if self.bytes().len() == self.chunk.len() {
+        if self.as_bytes().len() == self.chunk.len() {
             self.clone()
         } else {
             Self::copied(self.as_str())
@@ -215,9 +215,9 @@ impl From<String> for Text {
 }
 
 impl Text {
-    /// The text's bytes, without the look at character boundaries that a `str` takes.
+    /// Returns the text's bytes, without the look at character boundaries that a `str` takes.
     #[inline]
-    fn bytes(&self) -> &[u8] {
+    pub fn as_bytes(&self) -> &[u8] {
         self.chunk
             .as_str()
             .as_bytes()
@@ -240,7 +240,7 @@ impl Text {
 
 impl PartialEq for Text {
     fn eq(&self, other: &Self) -> bool {
-        self.same_slice(other) || self.bytes() == other.bytes()
+        self.same_slice(other) || self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -249,7 +249,7 @@ impl Eq for Text {}
 impl PartialEq<str> for Text {
     #[inline]
     fn eq(&self, other: &str) -> bool {
-        self.bytes() == other.as_bytes()
+        self.as_bytes() == other.as_bytes()
     }
 }
 
@@ -271,7 +271,7 @@ impl Ord for Text {
         if self.same_slice(other) {
             Ordering::Equal
         } else {
-            self.bytes().cmp(other.bytes())
+            self.as_bytes().cmp(other.as_bytes())
         }
     }
 }

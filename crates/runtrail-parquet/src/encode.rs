@@ -105,12 +105,12 @@ impl TableFormat {
         let mut columns = GroupEncoder::new(self, key.table, index, scratch)?;
         let mut made = EventRows::default();
         match rows {
-            GroupRows::Columns(batches) => columns.write_all(batches)?,
+            GroupRows::Columns(batches) => columns.write_all(&batches)?,
             GroupRows::Events(events) => match events.in_order() {
                 Some(ordered) => columns.write_events(ordered, &mut made)?,
                 None => {
                     let batches = columns_of(key.table, &events, &mut made)?;
-                    columns.write_all(batches)?;
+                    columns.write_all(&batches)?;
                 }
             },
         }
@@ -163,19 +163,32 @@ impl<'s> GroupEncoder<'s> {
         })
     }
 
-    fn write_all(&mut self, batches: Vec<RecordBatch>) -> Result<()> {
-        order::for_each_window(self.table, batches, |batch| {
-            let mut own = self.own.iter_mut();
-            let mut for_arrow = Vec::with_capacity(self.writers.len());
-            for (array, column) in batch.columns().iter().zip(columns(self.table)) {
-                if layout(column) == Layout::Arrow {
-                    for_arrow.push(Arc::clone(array));
-                } else if let Some(own) = own.next() {
-                    own.push_array(array);
+    fn write_all(&mut self, batches: &[RecordBatch]) -> Result<()> {
+        let layouts = || columns(self.table).iter().map(layout).enumerate();
+        let (for_arrow, own): (Vec<_>, Vec<_>) =
+            layouts().partition(|(_, layout)| *layout == Layout::Arrow);
+        let data = |&(at, _): &(usize, Layout)| {
+            let arrays = batches.iter().map(|batch| batch.column(at).to_data());
+            arrays.collect::<Vec<_>>()
+        };
+        let for_arrow: Vec<_> = for_arrow.iter().map(data).collect();
+        for span in order::spans(self.table, batches) {
+            let arrays = for_arrow.iter().map(|data| order::joined(data, &span));
+            let arrays = arrays.collect::<Result<Vec<_>>>()?;
+            let mut written = 0;
+            for window in order::windows(span) {
+                let rows = window.iter().map(|stretch| stretch.rows().len()).sum();
+                for (column, &(at, _)) in self.own.iter_mut().zip(&own) {
+                    for stretch in &window {
+                        column.push_array(batches[stretch.batch].column(at), stretch.rows());
+                    }
                 }
+                let arrays = arrays.iter().map(|array| array.slice(written, rows));
+                self.write(rows, &arrays.collect::<Vec<_>>())?;
+                written += rows;
             }
-            self.write(batch.num_rows(), &for_arrow)
-        })
+        }
+        Ok(())
     }
 
     fn write_events<'e>(

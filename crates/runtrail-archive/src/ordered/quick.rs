@@ -11,12 +11,12 @@ static TIMESTAMP: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"t
 /// How far into a line its timestamp is looked for.
 const REACH: usize = 4096;
 
-/// Returns the run and the time, as text, of a line that begins as engines write it and holds one value, as
-/// far as can be told without parsing it. If the line is an event, they are its own.
+/// Returns the run and the time, as text, of a line that begins as engines write it, without
+/// looking further than it needs to. If the line begins with an event, they are its own.
 ///
-/// An event's id and run come first, as plain strings. Nothing that could open a second event
-/// follows: that takes a second `event_id`. The timestamp is found by its key, which cannot stand
-/// inside a string, before anything nested begins.
+/// An event's id and run come first, as plain strings, and are not named again before the
+/// timestamp. That is found by its key, which cannot stand inside a string, before anything nested
+/// begins. Whatever follows, such as a second event, is noticed when the line is parsed.
 pub(super) fn quick(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -29,7 +29,8 @@ pub(super) fn quick(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let run = string_of(&mut rest, b"\"request_id\":")?;
     let near = &rest[..rest.len().min(REACH)];
     let key = TIMESTAMP.find(near)?;
-    if memchr::memchr(b'{', &near[..key]).is_some() || ID_END.find(rest).is_some() {
+    let between = &near[..key];
+    if memchr::memchr(b'{', between).is_some() || ID_END.find(between).is_some() {
         return None;
     }
     rest = &rest[key..];
@@ -88,7 +89,6 @@ mod tests {
             line("").replace("\"e\"", "\"e\\n\""),
             line(r#""payload":{"timestamp":"2020-01-01T00:00:00Z"},"#),
             line(r#""request_id":"other","#),
-            line("") + &line(""),
             line("").replace('}', ""),
             line(&format!("\"op_name\":\"{}\",", "x".repeat(REACH))),
             format!("[{}]", line("")),

@@ -15,6 +15,8 @@ pub(super) struct RunSeen {
     pub(super) start: Timestamp,
     /// What its events take in memory, about.
     pub(super) bytes: u64,
+    /// How many there are, about.
+    pub(super) events: u32,
 }
 
 /// A run over all units, in 40 bytes: there may be many.
@@ -23,6 +25,8 @@ struct Entered {
     hash: [u64; 2],
     micros: i64,
     nanos: u16,
+    /// As far as they can be counted here.
+    events: u16,
     grains: u32,
     first: u32,
     last: u32,
@@ -87,6 +91,7 @@ impl RunTable {
                 hash: split(seen.hash),
                 micros: seen.start.micros(),
                 nanos: seen.start.nanos(),
+                events: u16::try_from(seen.events).unwrap_or(u16::MAX),
                 grains,
                 first: unit,
                 last: unit,
@@ -118,6 +123,7 @@ impl RunTable {
                 let key = |unit: &u32| (earliest[*unit as usize], *unit);
                 let run = &mut runs[*entry.get() as usize];
                 run.set_start(run.start().min(seen.start()));
+                run.events = run.events.saturating_add(seen.events);
                 run.grains = run.grains.saturating_add(seen.grains);
                 run.first = std::cmp::min_by_key(run.first, seen.first, key);
                 run.last = std::cmp::max_by_key(run.last, seen.last, key);
@@ -143,6 +149,11 @@ impl RunTable {
     /// Returns the time that no event of a run is earlier than.
     pub(super) fn start(&self, run: u32) -> Timestamp {
         self.runs[run as usize].start()
+    }
+
+    /// Returns how many events a run has, about, up to some ten thousands.
+    pub(super) fn events(&self, run: u32) -> usize {
+        self.runs[run as usize].events.into()
     }
 
     /// Returns the units in the order of their earliest events, which is the order to read them in:

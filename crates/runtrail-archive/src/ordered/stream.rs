@@ -15,10 +15,9 @@ use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 
 use super::runs::RunTable;
-use super::unit::{Content, ReadUnit};
+use super::unit::{Content, Hashes, ReadUnit};
 use crate::archive::OnReject;
 use crate::error::ArchiveError;
-use crate::hash::IdHasher;
 use crate::pool::InOrder;
 use crate::read::{Progress, ReadReport, reject_of};
 use crate::sort::compacted;
@@ -30,6 +29,15 @@ const RECENT_UNITS: usize = 8;
 const UNIT_BYTES: usize = 2 << 20;
 
 type Units = InOrder<ReadUnit, std::io::Result<Content>>;
+
+/// The events of a unit.
+pub(super) struct UnitEvents {
+    pub(super) events: Vec<TraceEvent>,
+    /// Bytes of text that they keep alive, about.
+    pub(super) bytes: usize,
+    /// Of each event, where the units' reader has a hasher.
+    hashes: Vec<Hashes>,
+}
 
 /// Reads units in order, and notes what they come to.
 pub(super) struct UnitStream<'a> {
@@ -54,8 +62,8 @@ impl<'a> UnitStream<'a> {
         }
     }
 
-    /// Returns the next unit's events, and about the bytes of text that they keep alive.
-    pub(super) fn next(&mut self) -> Result<Option<(Vec<TraceEvent>, usize)>, ArchiveError> {
+    /// Returns the next unit's events, and what is known of them.
+    pub(super) fn next(&mut self) -> Result<Option<UnitEvents>, ArchiveError> {
         if self.progress.cancelled.load(Ordering::Relaxed) {
             return Err(ArchiveError::Interrupted);
         }
@@ -65,19 +73,28 @@ impl<'a> UnitStream<'a> {
         let Ok(Content {
             events,
             bytes,
+            hashes,
             source,
         }) = content
         else {
             return Err(ArchiveError::Changed);
         };
+        let unit = UnitEvents {
+            events,
+            bytes,
+            hashes,
+        };
         let Some(source) = source else {
-            return Ok(Some((events, bytes)));
+            return Ok(Some(unit));
         };
         if !source.whole {
             return Err(ArchiveError::Changed);
         }
         let (report, progress) = (&mut self.report, &self.progress);
-        let (found, read) = (events.len() as u64, source.lines.until - source.lines.from);
+        let (found, read) = (
+            unit.events.len() as u64,
+            source.lines.until - source.lines.from,
+        );
         report.events += found;
         report.bytes_read += read;
         report.substitutions += source.substitutions;
@@ -91,7 +108,7 @@ impl<'a> UnitStream<'a> {
             progress.rejects.fetch_add(1, Ordering::Relaxed);
             (self.on_reject)(&reject)?;
         }
-        Ok(Some((events, bytes)))
+        Ok(Some(unit))
     }
 
     pub(super) fn report(&self) -> &ReadReport {
@@ -110,7 +127,6 @@ type Ready = Reverse<(Timestamp, Text, u32)>;
 pub(crate) struct Stream<'a> {
     units: UnitStream<'a>,
     table: RunTable,
-    hasher: IdHasher,
     /// The runs by the earliest time they may begin at; those before `turn` are done.
     by_start: Vec<u32>,
     turn: usize,
@@ -127,6 +143,8 @@ pub(crate) struct Stream<'a> {
     held: usize,
     limit: usize,
     ended: bool,
+    /// Hashes of the ids of events that were read since they were last taken.
+    ids: Vec<u128>,
 }
 
 impl<'a> Stream<'a> {
@@ -134,7 +152,6 @@ impl<'a> Stream<'a> {
     pub(super) fn new(
         units: UnitStream<'a>,
         table: RunTable,
-        hasher: IdHasher,
         position: &[u32],
         limit: usize,
     ) -> Self {
@@ -166,7 +183,7 @@ impl<'a> Stream<'a> {
             limit,
             ended: false,
             table,
-            hasher,
+            ids: Vec::new(),
         }
     }
 
@@ -189,6 +206,11 @@ impl<'a> Stream<'a> {
         }
     }
 
+    /// Takes hashes of event ids: of all events that were read since the last call.
+    pub(crate) fn take_ids(&mut self) -> impl Iterator<Item = u128> {
+        self.ids.drain(..)
+    }
+
     /// Takes the run whose turn it is, if it is complete.
     fn next_ready(&mut self) -> Option<u32> {
         let Reverse((start, _, run)) = self.ready.peek()?;
@@ -201,7 +223,7 @@ impl<'a> Stream<'a> {
     }
 
     fn read_unit(&mut self) -> Result<(), ArchiveError> {
-        let Some((events, _)) = self.units.next()? else {
+        let Some(UnitEvents { events, hashes, .. }) = self.units.next()? else {
             self.ended = true;
             return if self.completed == self.by_last.len() && self.open.is_empty() {
                 Ok(())
@@ -212,8 +234,9 @@ impl<'a> Stream<'a> {
         let mut touched = Vec::new();
         let mut last_hash = None;
         let mut open = &mut Vec::new();
-        for mut event in events {
-            let hash = self.hasher.hash(event.request_id.as_bytes());
+        debug_assert_eq!(events.len(), hashes.len());
+        self.ids.extend(hashes.iter().map(|hashes| hashes.event));
+        for (mut event, Hashes { run: hash, .. }) in events.into_iter().zip(hashes) {
             if last_hash != Some(hash) {
                 last_hash = Some(hash);
                 let run = self.table.find(hash).ok_or(ArchiveError::Changed)?;
@@ -221,7 +244,11 @@ impl<'a> Stream<'a> {
                     return Err(ArchiveError::Changed);
                 }
                 touched.push(run);
-                open = &mut self.open.entry(run).or_default().events;
+                let events = self.table.events(run);
+                let open_run = self.open.entry(run);
+                open = &mut open_run
+                    .or_insert_with(|| Open::with_room_for(events))
+                    .events;
             }
             // All that follows compares the ids of a run, and the same slice is known to be equal
             // without a look at it. Within a chunk that costs nothing.
@@ -322,6 +349,15 @@ struct Open {
     copied: usize,
     /// What those take in memory, about.
     bytes: usize,
+}
+
+impl Open {
+    fn with_room_for(events: usize) -> Self {
+        Self {
+            events: Vec::with_capacity(events),
+            ..Self::default()
+        }
+    }
 }
 
 fn bytes_of(event: &TraceEvent) -> usize {

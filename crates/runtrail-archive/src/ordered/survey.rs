@@ -24,7 +24,8 @@ use crate::pool::InOrder;
 use crate::read::Progress;
 use crate::source::Extent;
 
-/// How much is read at a time to find the end of a line.
+/// How much is read first to find the end of a line, and at a time at most.
+const FIRST_STEP: usize = 4 << 10;
 const STEP: usize = 64 << 10;
 
 /// How closely files are looked through.
@@ -257,7 +258,7 @@ impl Surveyor {
         let Some(start) = start else {
             return Ok(Some(0..0));
         };
-        let (mut searched, mut read) = (len - 1, len);
+        let (mut searched, mut read, mut step) = (len - 1, len, FIRST_STEP);
         let size = (piece.file.extent.until - base) as usize;
         loop {
             if let Some(at) = memchr::memchr(b'\n', &bytes[searched..read]) {
@@ -270,7 +271,8 @@ impl Surveyor {
             if read - len > self.options.max_line {
                 return Ok(None);
             }
-            let until = size.min(read + STEP);
+            let until = size.min(read + step);
+            step = STEP.min(2 * step);
             read_exact_at(&file, base + read as u64, bytes, read..until)?;
             read = until;
         }
@@ -316,6 +318,7 @@ impl UnitRuns {
         let run = &mut self.runs[self.latest.1];
         run.start = run.start.min(time);
         run.bytes += bytes;
+        run.events += 1;
     }
 
     /// As [`UnitRuns::add`], of a time that is not yet read; whether it is one.
@@ -335,6 +338,7 @@ impl UnitRuns {
             && self.earliest[..] <= *time;
         if later && let Some(run) = self.runs.get_mut(self.latest.1) {
             run.bytes += (bytes + size_of::<TraceEvent>()) as u64;
+            run.events += 1;
             return true;
         }
         let parsed = std::str::from_utf8(time)
@@ -361,6 +365,7 @@ impl UnitRuns {
                     hash,
                     start,
                     bytes: 0,
+                    events: 0,
                 });
                 runs.len() - 1
             }

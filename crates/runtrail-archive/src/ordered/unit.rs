@@ -10,6 +10,7 @@ use runtrail_core::wire::WireReader;
 
 use crate::at::ReadAt;
 use crate::chunk::{Chunk, to_text};
+use crate::hash::IdHasher;
 use crate::options::ReadOptions;
 use crate::parse::{Bad, Parsed, Place, parse, room_for};
 use crate::sort::frame_at;
@@ -84,7 +85,17 @@ pub(super) struct Content {
     pub(super) events: Vec<TraceEvent>,
     /// Bytes of text that the events keep alive, about.
     pub(super) bytes: usize,
+    /// Of each event, where they were asked for.
+    pub(super) hashes: Vec<Hashes>,
     pub(super) source: Option<Source>,
+}
+
+/// What an event's ids are known by. They are hashed where the event is read: there its text is at
+/// hand, and whoever takes the event then need not fetch it from another processor's memory.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hashes {
+    pub(super) run: u128,
+    pub(super) event: u128,
 }
 
 /// What more is known of a unit that was read from a file.
@@ -115,20 +126,39 @@ impl ReadUnit {
     }
 }
 
-/// Makes a worker that reads units.
+/// Makes a worker that reads units, and hashes the ids of their events if it is given a hasher.
 pub(super) fn unit_reader(
     options: ReadOptions,
+    hasher: Option<IdHasher>,
 ) -> impl FnMut(ReadUnit) -> io::Result<Content> + Send + 'static {
     let mut wire = WireReader::new(options.wire);
-    move |ReadUnit { unit, room }| match unit {
+    move |unit| {
+        let mut content = read_unit(&mut wire, &options, unit)?;
+        if let Some(hasher) = &hasher {
+            let of_event = |event: &TraceEvent| Hashes {
+                run: hasher.hash(event.request_id.as_bytes()),
+                event: hasher.hash(event.event_id.as_bytes()),
+            };
+            content.hashes = content.events.iter().map(of_event).collect();
+        }
+        Ok(content)
+    }
+}
+
+fn read_unit(
+    wire: &mut WireReader,
+    options: &ReadOptions,
+    ReadUnit { unit, room }: ReadUnit,
+) -> io::Result<Content> {
+    match unit {
         Unit::Lines(lines) => {
             let chunk = lines.read()?;
-            Ok(parse_lines(&mut wire, &options, lines, chunk, room))
+            Ok(parse_lines(wire, options, lines, chunk, room))
         }
         Unit::Held(events, bytes) => Ok(Content {
             events,
             bytes,
-            source: None,
+            ..Content::default()
         }),
         Unit::Spilled { file, at, frames } => {
             let mut file = ReadAt::new(&file, at);
@@ -169,6 +199,7 @@ pub(super) fn parse_lines(
     Content {
         events,
         bytes,
+        hashes: Vec::new(),
         source: Some(source),
     }
 }

@@ -43,7 +43,12 @@ impl DistinctIds {
     }
 
     pub(super) fn push(&mut self, id: &str) -> io::Result<()> {
-        self.held.push(self.hasher.hash(id.as_bytes()));
+        self.push_hash(self.hasher.hash(id.as_bytes()))
+    }
+
+    /// As [`DistinctIds::push`], of an id's hash; all ids of a counter are hashed by one hasher.
+    pub(super) fn push_hash(&mut self, hash: u128) -> io::Result<()> {
+        self.held.push(hash);
         if self.held.len() >= self.limit {
             self.write_out()
         } else {

@@ -259,6 +259,27 @@ fn every_oddity_is_counted() {
 }
 
 #[test]
+fn events_that_share_a_line_are_all_exported() {
+    let session = Session::new();
+    let [start, end] = op("r1", 0, "a", &["main"], &json!({"status": "ok"}));
+    let [other_start, other_end] = op("r2", 0, "a", &["main"], &json!({"status": "ok"}));
+    session.write(
+        "a.jsonl",
+        format!("{start}{other_start}\n{end} {other_end}\n"),
+    );
+    let summary = session.json(&["export", "a.jsonl", "--to", "lake", "--format", "json"]);
+    assert_eq!(balance(&summary), (4, 4));
+    for (key, count) in [
+        ("events_written", 4),
+        ("runs", 2),
+        ("ops", 2),
+        ("conflicts", 0),
+    ] {
+        assert_eq!(summary[key], count, "{key}: {summary:#}");
+    }
+}
+
+#[test]
 fn a_quarantine_file_belongs_to_the_last_export() {
     let session = Session::new();
     let good = op("r1", 0, "a", &["main"], &json!({})).join("\n");

@@ -2,6 +2,8 @@
 //!
 //! A value is copied once, from where it was read to its page.
 
+use std::ops::Range;
+
 use arrow::array::{Array, ArrayRef, AsArray};
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::Result;
@@ -109,11 +111,12 @@ impl ContentColumn {
         self.buffer.push(value);
     }
 
-    /// Adds the values of an array of the column's type.
-    pub(super) fn push_array(&mut self, array: &ArrayRef) {
+    /// Adds rows of an array of the column's type.
+    pub(super) fn push_array(&mut self, array: &ArrayRef, rows: Range<usize>) {
         let values = array.as_string_view();
-        (0..values.len())
-            .for_each(|row| self.push(values.is_valid(row).then(|| values.value(row))));
+        for row in rows {
+            self.push(values.is_valid(row).then(|| values.value(row)));
+        }
     }
 
     pub(super) fn is_full(&self) -> bool {

@@ -3,7 +3,9 @@
 //! The Arrow writer would take each value through an array and look it up by its text; here a value
 //! that follows itself is known by its place in memory, and a list of texts is looked up as a whole.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
+use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use foldhash::fast::FixedState;
@@ -210,23 +212,29 @@ impl DictionaryColumn {
         self.rows.resize(self.window, MISSING);
     }
 
-    /// Adds a window of rows of an array of the column's type.
-    pub(super) fn push_array(&mut self, array: &ArrayRef) {
+    /// Adds rows of an array of the column's type, as a window.
+    pub(super) fn push_array(&mut self, array: &ArrayRef, rows: Range<usize>) {
+        let count = rows.len();
+        let valid = rows
+            .clone()
+            .zip(0..)
+            .filter(|&(row, _)| array.is_valid(row));
         if self.lists.is_some() {
-            let rows = array.as_list::<i32>();
-            for row in (0..rows.len()).filter(|&row| rows.is_valid(row)) {
-                let list = rows.value(row);
-                let number = self.number_of_list(list.as_string::<i32>().iter().flatten());
-                self.push(row, number);
+            let lists = array.as_list::<i32>();
+            let (texts, ends) = (lists.values().as_string::<i32>(), lists.value_offsets());
+            for (row, at) in valid {
+                let elements = ends[row] as usize..ends[row + 1] as usize;
+                let number = self.number_of_list(elements.map(|element| texts.value(element)));
+                self.push(at, number);
             }
         } else {
-            let rows = array.as_string::<i32>();
-            for row in (0..rows.len()).filter(|&row| rows.is_valid(row)) {
-                let number = self.number_of(rows.value(row));
-                self.push(row, number);
+            let texts = array.as_string::<i32>();
+            for (row, at) in valid {
+                let number = self.number_of(texts.value(row));
+                self.push(at, number);
             }
         }
-        self.end_window(array.len());
+        self.end_window(count);
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -241,7 +249,10 @@ impl DictionaryColumn {
         let page = &mut scratch.page;
         page.clear();
         let (values, numbers) = match &self.lists {
-            Some(lists) => self.list_levels(lists, page),
+            Some(lists) => {
+                let (values, elements) = self.list_levels(lists, page);
+                (values, Cow::Owned(elements))
+            }
             None => (self.rows.len(), self.text_levels(page)),
         };
         let width = rle::bit_width(self.texts.places.len().saturating_sub(1) as u32);
@@ -273,22 +284,28 @@ impl DictionaryColumn {
     }
 
     /// Begins a page of texts with their levels. Returns what is there.
-    fn text_levels(&self, page: &mut Vec<u8>) -> Vec<u32> {
+    fn text_levels(&self, page: &mut Vec<u8>) -> Cow<'_, [u32]> {
         let greatest = self.chunk.descriptor().max_def_level();
+        if greatest == 0 && !self.rows.contains(&MISSING) {
+            return Cow::Borrowed(&self.rows);
+        }
         if greatest > 0 {
             let levels = self.rows.iter().map(|&row| u32::from(row != MISSING));
             rle::encode_levels(levels, greatest, page);
         }
         let rows = self.rows.iter().copied();
-        rows.filter(|&row| row != MISSING).collect()
+        Cow::Owned(rows.filter(|&row| row != MISSING).collect())
     }
 
     /// Begins a page of lists with their levels. Returns how many there are, and the elements.
     fn list_levels(&self, lists: &Lists, page: &mut Vec<u8>) -> (usize, Vec<u32>) {
         let descriptor = self.chunk.descriptor();
         let greatest = u32::from(descriptor.max_def_level().unsigned_abs());
-        let (mut repetitions, mut definitions) = (Vec::new(), Vec::new());
-        let mut elements = Vec::new();
+        // Most lists are short.
+        let room = 2 * self.rows.len();
+        let (mut repetitions, mut definitions) =
+            (Vec::with_capacity(room), Vec::with_capacity(room));
+        let mut elements = Vec::with_capacity(room);
         for &row in &self.rows {
             let list = lists.get(row);
             repetitions.push(0);

@@ -1,6 +1,7 @@
 //! Bringing the rows of a row group into their declared order.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, Int16Array, PrimitiveArray, RecordBatch, StringArray, make_array,
@@ -9,7 +10,7 @@ use arrow::array::{ArrayData, MutableArrayData};
 use arrow::datatypes::{Int16Type, Int64Type, TimestampMicrosecondType};
 use parquet::errors::Result;
 
-use crate::schema::{arrow_schema, order};
+use crate::schema::order;
 use crate::settings::Table;
 
 /// Rows that are handed to the encoder at a time: where a page ends depends on it, and must not
@@ -20,70 +21,57 @@ const SPAN: usize = 16 * WINDOW;
 
 /// Rows side by side in a batch.
 #[derive(Debug, Clone, Copy)]
-struct Stretch {
-    batch: usize,
+pub(super) struct Stretch {
+    pub(super) batch: usize,
     start: usize,
     end: usize,
 }
 
-/// Hands out the rows in the table's order. Equal rows stay in the order they came in.
-pub(super) fn for_each_window(
-    table: Table,
-    batches: Vec<RecordBatch>,
-    mut write: impl FnMut(&RecordBatch) -> Result<()>,
-) -> Result<()> {
-    let keys: Vec<_> = batches.iter().map(|batch| Keys::of(table, batch)).collect();
-    let ordered = ordered(&keys);
-    drop(keys);
-    let schema = arrow_schema(table);
-    let columns: Vec<Vec<ArrayData>> = (0..schema.fields().len())
-        .map(|column| {
-            batches
-                .iter()
-                .map(|batch| batch.column(column).to_data())
-                .collect()
-        })
-        .collect();
-    drop(batches);
-    for span in spans(ordered) {
-        let arrays = columns.iter().map(|column| joined(column, &span));
-        let arrays = arrays.collect::<Result<Vec<_>>>()?;
-        let rows = RecordBatch::try_new(schema.clone(), arrays)?;
-        for start in (0..rows.num_rows()).step_by(WINDOW) {
-            let window = WINDOW.min(rows.num_rows() - start);
-            write(&rows.slice(start, window))?;
-        }
+impl Stretch {
+    pub(super) fn rows(&self) -> Range<usize> {
+        self.start..self.end
     }
-    Ok(())
 }
 
-/// Cuts stretches so that each span but the last has [`SPAN`] rows.
-fn spans(ordered: Vec<Stretch>) -> Vec<Vec<Stretch>> {
-    let mut spans = Vec::new();
-    let (mut span, mut rows) = (Vec::new(), 0);
-    for mut stretch in ordered {
+/// Returns the rows in the table's order, cut into what is put in order at a time. Equal rows stay
+/// in the order they came in.
+pub(super) fn spans(table: Table, batches: &[RecordBatch]) -> Vec<Vec<Stretch>> {
+    let keys: Vec<_> = batches.iter().map(|batch| Keys::of(table, batch)).collect();
+    cut(ordered(&keys), SPAN)
+}
+
+/// Cuts a span into windows.
+pub(super) fn windows(span: Vec<Stretch>) -> Vec<Vec<Stretch>> {
+    cut(span, WINDOW)
+}
+
+/// Cuts stretches so that each piece but the last has so many rows.
+fn cut(stretches: Vec<Stretch>, piece_rows: usize) -> Vec<Vec<Stretch>> {
+    let mut pieces = Vec::new();
+    let (mut piece, mut rows) = (Vec::new(), 0);
+    for mut stretch in stretches {
         while stretch.start < stretch.end {
-            let taken = (stretch.end - stretch.start).min(SPAN - rows);
-            span.push(Stretch {
+            let taken = (stretch.end - stretch.start).min(piece_rows - rows);
+            piece.push(Stretch {
                 end: stretch.start + taken,
                 ..stretch
             });
             stretch.start += taken;
             rows += taken;
-            if rows == SPAN {
-                spans.push(std::mem::take(&mut span));
+            if rows == piece_rows {
+                pieces.push(std::mem::take(&mut piece));
                 rows = 0;
             }
         }
     }
     if rows > 0 {
-        spans.push(span);
+        pieces.push(piece);
     }
-    spans
+    pieces
 }
 
-/// Copies stretches of a column's arrays into one array. Of content only where it stands is copied.
-fn joined(arrays: &[ArrayData], span: &[Stretch]) -> Result<ArrayRef> {
+/// Copies stretches of a column's arrays into one array.
+pub(super) fn joined(arrays: &[ArrayData], span: &[Stretch]) -> Result<ArrayRef> {
     let rows = span.iter().map(|stretch| stretch.end - stretch.start).sum();
     // An array that no stretch is of would cost its share of every span.
     let mut used: Vec<usize> = span.iter().map(|stretch| stretch.batch).collect();

@@ -1,5 +1,7 @@
 //! Columns whose pages are made here and not by the Arrow writer.
 
+use std::ops::Range;
+
 use arrow::array::ArrayRef;
 use parquet::errors::Result;
 
@@ -46,11 +48,11 @@ impl OwnColumn {
         })
     }
 
-    /// Adds a window of rows of an array of the column's type.
-    pub(super) fn push_array(&mut self, array: &ArrayRef) {
+    /// Adds rows of an array of the column's type.
+    pub(super) fn push_array(&mut self, array: &ArrayRef, rows: Range<usize>) {
         match self {
-            Self::Content(column) => column.push_array(array),
-            Self::Dictionary(column) => column.push_array(array),
+            Self::Content(column) => column.push_array(array, rows),
+            Self::Dictionary(column) => column.push_array(array, rows),
         }
     }
 

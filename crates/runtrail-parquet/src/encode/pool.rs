@@ -85,9 +85,9 @@ impl EncodePool {
         mut take: impl FnMut(Encoded) -> Result<(), LakeError>,
     ) -> Result<usize, LakeError> {
         let memory = memory_of(table, rows);
-        // One job may be ready beyond those that run, so that no thread waits for the caller.
+        // None waits for a thread: it would hold memory, and whoever reads has the processor else.
         while self.in_flight > 0
-            && (self.memory + memory > self.limit || self.in_flight > self.threads.len())
+            && (self.memory + memory > self.limit || self.in_flight >= self.threads.len())
         {
             take(self.wait()?)?;
         }

@@ -4,6 +4,9 @@
 //! header, twice its length, and the value in whole bytes; packed values come in groups of eight after
 //! a header, twice the number of groups and one more.
 
+/// Values that are packed together.
+const GROUP: usize = 8;
+
 /// Fewer values of one kind than this are packed: a run of them would not be shorter.
 const LEAST_RUN: usize = 8;
 
@@ -16,6 +19,9 @@ pub(super) fn bit_width(greatest: u32) -> u32 {
 pub(super) fn encode(values: impl IntoIterator<Item = u32>, width: u32, out: &mut Vec<u8>) {
     let mut encoder = Hybrid {
         width,
+        group: [0; GROUP],
+        waiting: 0,
+        groups: 0,
         packed: Vec::new(),
         out,
     };
@@ -51,20 +57,28 @@ pub(super) fn encode_levels(
 
 struct Hybrid<'o> {
     width: u32,
-    /// Values that wait to be packed.
-    packed: Vec<u32>,
+    /// Values that wait for the rest of their group, and how many.
+    group: [u32; GROUP],
+    waiting: usize,
+    /// Whole groups that wait for their header: how many, and their bytes.
+    groups: u64,
+    packed: Vec<u8>,
     out: &'o mut Vec<u8>,
 }
 
 impl Hybrid<'_> {
+    #[inline]
     fn run(&mut self, value: u32, mut count: usize) {
         // Only the last group may be filled up with what is not there.
-        let missing = self.packed.len().next_multiple_of(8) - self.packed.len();
-        let taken = missing.min(count);
-        self.packed.extend(std::iter::repeat_n(value, taken));
-        count -= taken;
-        if count < LEAST_RUN {
-            self.packed.extend(std::iter::repeat_n(value, count));
+        while count > 0 && (self.waiting > 0 || count < LEAST_RUN) {
+            self.group[self.waiting] = value;
+            self.waiting += 1;
+            count -= 1;
+            if self.waiting == GROUP {
+                self.pack();
+            }
+        }
+        if count == 0 {
             return;
         }
         self.flush();
@@ -73,24 +87,41 @@ impl Hybrid<'_> {
         self.out.extend_from_slice(&value.to_le_bytes()[..bytes]);
     }
 
-    fn flush(&mut self) {
-        if self.packed.is_empty() {
-            return;
-        }
-        let groups = self.packed.len().div_ceil(8);
-        self.packed.resize(groups * 8, 0);
-        self.header((groups as u64) << 1 | 1);
-        let (mut bits, mut filled) = (0_u64, 0);
-        for &value in &self.packed {
-            bits |= u64::from(value) << filled;
-            filled += self.width;
-            while filled >= 8 {
-                self.out.push(bits as u8);
-                bits >>= 8;
-                filled -= 8;
+    /// Packs a group, which takes as many bytes as a value has bits.
+    #[inline]
+    fn pack(&mut self) {
+        let width = self.width as usize;
+        if width <= 16 {
+            let values = self.group.iter().rev();
+            let bits = values.fold(0_u128, |bits, &value| bits << width | u128::from(value));
+            self.packed.extend_from_slice(&bits.to_le_bytes()[..width]);
+        } else {
+            let (mut bits, mut filled) = (0_u64, 0);
+            for &value in &self.group {
+                bits |= u64::from(value) << filled;
+                filled += width;
+                while filled >= 8 {
+                    self.packed.push(bits as u8);
+                    bits >>= 8;
+                    filled -= 8;
+                }
             }
         }
-        self.packed.clear();
+        self.groups += 1;
+        self.waiting = 0;
+    }
+
+    fn flush(&mut self) {
+        if self.waiting > 0 {
+            self.group[self.waiting..].fill(0);
+            self.pack();
+        }
+        if self.groups == 0 {
+            return;
+        }
+        self.header(self.groups << 1 | 1);
+        self.out.append(&mut self.packed);
+        self.groups = 0;
     }
 
     fn header(&mut self, mut header: u64) {
