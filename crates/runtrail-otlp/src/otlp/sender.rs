@@ -49,7 +49,7 @@ impl Sender {
         if let Some(piece) = full.pop() {
             self.collector.give_back(piece);
         }
-        self.untold.take().map_or(delivered, Err)
+        delivered.and_then(|()| self.untold.take().map_or(Ok(()), Err))
     }
 
     /// Sends everything that was exported, also of runs that go on.

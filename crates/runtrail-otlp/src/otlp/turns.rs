@@ -13,7 +13,7 @@ use super::sender::Sender;
 
 /// A sender that is used by one at a time.
 pub(super) struct Turns {
-    /// Locked by who has the turn, which is never waited for here: some wait until a deadline.
+    /// Locked by who has the turn. Turns are waited for at `state`, where one can wait until a deadline.
     sender: Mutex<Sender>,
     state: Mutex<State>,
     /// Nobody has the turn any more.
