@@ -18,6 +18,7 @@ mod it {
     mod memory;
     #[cfg(feature = "metrics")]
     mod metrics;
+    mod rest;
     mod roundtrip;
     mod rows;
     mod settings;

@@ -1,10 +1,13 @@
 //! Setting up.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::wait::Wait;
-use super::{Otlp, Sender};
+use super::Otlp;
+use super::hurry::Hurry;
+use super::sender::Sender;
+use super::turns::Turns;
 use crate::around::Around;
 use crate::collected::UNNAMED_SERVICE;
 use crate::config::{Compression, Config, ConfigError, InCode, Protocol, Secrets};
@@ -149,7 +152,8 @@ impl OtlpBuilder {
         if is_off(&vars)? {
             return Ok(Otlp {
                 namespace,
-                sender: None,
+                turns: None,
+                endpoint: None,
                 report,
             });
         }
@@ -178,6 +182,8 @@ impl OtlpBuilder {
             held: settings.held_bytes,
             hold: Some(settings.hold),
         };
+        let endpoint = config.endpoint.to_string();
+        let hurry = Arc::<Hurry>::default();
         let sender = Sender {
             collector: Collector::new(mapper, limits, form),
             around,
@@ -188,15 +194,17 @@ impl OtlpBuilder {
             pace,
             letters: self.letters.map(DeadLetters::new),
             report: report.clone(),
-            endpoint: config.endpoint.to_string(),
+            endpoint: endpoint.clone(),
             secrets: Secrets::of(&config.headers, &config.endpoint),
-            wait: Wait::new(),
+            hurry: Arc::clone(&hurry),
             random: 0,
             relayed: 0,
+            untold: None,
         };
         Ok(Otlp {
             namespace,
-            sender: Some(sender),
+            turns: Some(Turns::new(sender, hurry)),
+            endpoint: Some(endpoint),
             report,
         })
     }

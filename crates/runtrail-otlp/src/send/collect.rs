@@ -45,6 +45,8 @@ pub(crate) struct Collector {
     /// The room that spans had which are gone, for the next ones.
     spare: Option<Piece>,
     mapped: u64,
+    /// Nothing has waited for longer than since then.
+    oldest: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,7 @@ impl Collector {
             ready: Held::new(Piece::new(form)),
             spare: None,
             mapped: 0,
+            oldest: None,
         }
     }
 
@@ -132,6 +135,7 @@ impl Collector {
             Some(run) => self.ready_with(&run, now, full),
             None => {
                 self.ready.since.get_or_insert(now);
+                self.oldest.get_or_insert(now);
                 if self.ready.piece.spans() >= limits.spans {
                     self.take_ready(full);
                 }
@@ -148,6 +152,7 @@ impl Collector {
             runs,
             spare,
             mapped,
+            oldest,
             ..
         } = self;
         let run = match runs.entry_ref(record.request_id.as_str()) {
@@ -164,6 +169,7 @@ impl Collector {
             keep_within(&mut run.piece, *limits, full);
         });
         run.since.get_or_insert(now);
+        oldest.get_or_insert(now);
         self.held = self.held + run.piece.bytes() - before;
         if self.held > self.limits.held {
             self.release_all(now, full);
@@ -186,6 +192,12 @@ impl Collector {
         self.spare.get_or_insert(run);
     }
 
+    /// When something has waited long enough, at the earliest; `None` where nothing waits.
+    #[cfg(feature = "http")]
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.oldest?.checked_add(self.limits.hold?)
+    }
+
     /// Appends what has waited long enough.
     #[cfg(feature = "http")]
     pub(crate) fn overdue(&mut self, now: Instant, full: &mut Vec<Piece>) {
@@ -194,6 +206,10 @@ impl Collector {
             held.since
                 .is_some_and(|since| now.saturating_duration_since(since) >= hold)
         };
+        // Looking at every run that is open takes its time.
+        if self.due().is_none_or(|due| due > now) {
+            return;
+        }
         let old: Vec<_> = self.runs.extract_if(|_, run| is_old(run)).collect();
         for (_, run) in old {
             self.held -= run.piece.bytes();
@@ -202,12 +218,15 @@ impl Collector {
         if is_old(&self.ready) {
             self.take_ready(full);
         }
+        let waiting = self.runs.values().chain([&self.ready]);
+        self.oldest = waiting.filter_map(|held| held.since).min();
     }
 
     /// Appends everything, also of runs that go on.
     pub(crate) fn drain(&mut self, now: Instant, full: &mut Vec<Piece>) {
         self.release_all(now, full);
         self.take_ready(full);
+        self.oldest = None;
     }
 
     /// Appends what is there of runs that ended.
@@ -251,6 +270,7 @@ impl Collector {
         }
         self.ready.piece.append(piece);
         self.ready.since.get_or_insert(now);
+        self.oldest.get_or_insert(now);
         if self.ready.piece.spans() >= self.limits.spans {
             self.take_ready(full);
         }

@@ -52,21 +52,10 @@ pub(crate) enum Outcome {
 
 impl Delivery {
     /// Begins the delivery of so many spans.
-    pub(crate) fn new(
-        spans: usize,
-        settings: SendSettings,
-        now: Instant,
-        latest: Option<Instant>,
-    ) -> Self {
-        let own = now.checked_add(settings.deadline);
-        let deadline = match (own, latest) {
-            (Some(own), Some(latest)) => own.min(latest),
-            (Some(deadline), None) | (None, Some(deadline)) => deadline,
-            (None, None) => now,
-        };
+    pub(crate) fn new(spans: usize, settings: SendSettings, now: Instant) -> Self {
         Self {
             settings,
-            deadline,
+            deadline: now.checked_add(settings.deadline).unwrap_or(now),
             todo: std::iter::once(0..spans)
                 .filter(|all| !all.is_empty())
                 .collect(),
@@ -74,6 +63,11 @@ impl Delivery {
             not_before: None,
             last_reason: String::new(),
         }
+    }
+
+    /// Brings the end of it forward.
+    pub(crate) fn no_later_than(&mut self, latest: Instant) {
+        self.deadline = self.deadline.min(latest);
     }
 
     /// Says what to do next.
@@ -185,7 +179,7 @@ mod tests {
     #[test]
     fn waits_double_and_stay_below_their_limit() {
         let start = Instant::now();
-        let mut delivery = Delivery::new(1, settings(), start, None);
+        let mut delivery = Delivery::new(1, settings(), start);
         let mut waits = Vec::new();
         for _ in 0..8 {
             delivery.answered(start, busy(None), 1.0);
@@ -202,7 +196,7 @@ mod tests {
     #[test]
     fn a_server_is_obeyed_up_to_the_limit_and_the_deadline() {
         let start = Instant::now();
-        let mut delivery = Delivery::new(4, settings(), start, None);
+        let mut delivery = Delivery::new(4, settings(), start);
         delivery.answered(start, busy(Some(40)), 0.5);
         assert_eq!(delivery.next(start), Step::Wait(Duration::from_secs(40)));
         let later = start + Duration::from_secs(40);
@@ -222,7 +216,7 @@ mod tests {
     #[test]
     fn too_large_is_halved_down_to_one() {
         let start = Instant::now();
-        let mut delivery = Delivery::new(3, settings(), start, None);
+        let mut delivery = Delivery::new(3, settings(), start);
         let large = || Answer::TooLarge("big".into());
         assert_eq!(delivery.answered(start, large(), 0.0), Outcome::Split);
         assert!(matches!(delivery.next(start), Step::Send(range, _) if range == (0..2)));
@@ -251,7 +245,8 @@ mod tests {
     #[test]
     fn an_earlier_deadline_of_the_caller_holds() {
         let start = Instant::now();
-        let mut delivery = Delivery::new(1, settings(), start, Some(start));
+        let mut delivery = Delivery::new(1, settings(), start);
+        delivery.no_later_than(start);
         let why = "there was no time left to send".to_owned();
         assert_eq!(delivery.next(start), Step::GiveUp(0..1, why));
     }

@@ -11,8 +11,7 @@ pub struct SendSettings {
     pub batch_spans: usize,
     /// Bytes of spans that wait for their run to end; beyond it they are sent without waiting.
     pub held_bytes: usize,
-    /// How long a closed span waits for its run to end and for a request to fill, as far as spans
-    /// keep coming: time is looked at when some do.
+    /// How long a closed span waits for its run to end and for a request to fill.
     pub hold: Duration,
     /// How long one attempt may take.
     pub attempt_timeout: Duration,
