@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 TABLES = ("events", "ops", "groups", "runs", "links")
@@ -14,6 +16,7 @@ JOURNALS = f"{SIDE_FOLDER}/journal/"
 STAGING_LOCK = f"{STAGING}.lock"
 
 Files = dict[str, bytes]
+Read = Callable[[Path], Files]
 
 
 def files_of(lake: Path) -> Files:
@@ -35,9 +38,24 @@ def parts_of(files: Files) -> Files:
     return {path: held for path, held in files.items() if not path.startswith(SIDE_FOLDER + "/")}
 
 
-def torn(lake: Path, whole: Files) -> list[str]:
+def without_resume(files: Files) -> Files:
+    """The same files, whose records do not say where what is appended to a source begins."""
+    return {path: bare(held) if path.startswith(RECORDS) else held for path, held in files.items()}
+
+
+def bare(record: bytes) -> bytes:
+    try:
+        said = json.loads(record)
+    except ValueError:
+        return record
+    for source in said["sources"]:
+        source.pop("resume", None)
+    return json.dumps(said).encode()
+
+
+def torn(lake: Path, whole: Files, read: Read = files_of) -> list[str]:
     """What a reader of the lake could meet that an undisturbed export would not have shown it."""
-    files = files_of(lake)
+    files = read(lake)
     visible = {path: held for path, held in files.items() if not path.startswith(STAGING)}
     found = []
     for path, held in visible.items():
@@ -51,9 +69,9 @@ def torn(lake: Path, whole: Files) -> list[str]:
     return found
 
 
-def different(lake: Path, whole: Files) -> list[str]:
+def different(lake: Path, whole: Files, read: Read = files_of) -> list[str]:
     """Where a finished export is not the undisturbed one: paths, bytes, anything left in staging."""
-    files = files_of(lake)
+    files = read(lake)
     found = [f"{path} is missing" for path in sorted(whole.keys() - files.keys())]
     found += [f"{path} is left over" for path in sorted(files.keys() - whole.keys())]
     common = sorted(files.keys() & whole.keys())

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use runtrail_archive::{Extent, Fingerprint, Input, LinesEnd, ReadReport};
@@ -56,7 +57,8 @@ impl Plan {
     /// that the plan tells whether they are the same as another time.
     pub(crate) fn everything(inputs: &[Input], threads: Option<usize>) -> Self {
         let sources = inputs.iter().map(|input| {
-            let known = threads.and_then(|threads| known(input, threads));
+            // What is not known is exported from its beginning.
+            let known = threads.and_then(|threads| known(input, threads).unwrap_or_default());
             Planned {
                 input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
                 is_rest: false,
@@ -88,10 +90,11 @@ impl Plan {
         let mut plan = Self::default();
         let mut changed = BTreeSet::new();
         for input in inputs {
-            let (name, mut known) = (input.name(), known(input, threads));
-            let found = known.filter(|_| !reads_all).map_or(Found::New, |known| {
-                look_up(input, known, listing, &args.read, threads)
-            });
+            let (name, mut known) = (input.name(), known(input, threads)?);
+            let found = match known.filter(|_| !reads_all) {
+                Some(known) => look_up(input, known, listing, &args.read, threads)?,
+                None => Found::New,
+            };
             let from = match found {
                 Found::Unchanged => {
                     plan.unchanged.push(name);
@@ -104,7 +107,10 @@ impl Plan {
                 Found::Grown(rest) => {
                     // A line that is being written is left for the next time, unless this is the last.
                     if args.open_runs != Some(OpenRunsArg::Truncate) {
-                        known = known.and_then(|known| known.to_whole_line(input, &args.read));
+                        known = match known {
+                            Some(known) => known.to_whole_line(input, &args.read)?,
+                            None => None,
+                        };
                     }
                     let until = known.map_or(rest.until, |known| known.bytes);
                     if until <= rest.from {
@@ -126,7 +132,7 @@ impl Plan {
         }
         if !changed.is_empty() {
             plan.replace(&changed, inputs, listing, args.replace)?;
-            plan.read_whole(inputs, threads);
+            plan.read_whole(inputs, threads)?;
         }
         Ok(plan)
     }
@@ -146,7 +152,11 @@ impl Plan {
 
     /// Returns what the log is to say of the sources that were read: those that could not be are to be read
     /// again.
-    pub(crate) fn logged(&self, report: &ReadReport, read: &ReadArgs) -> Vec<SourceInfo> {
+    pub(crate) fn logged(
+        &self,
+        report: &ReadReport,
+        read: &ReadArgs,
+    ) -> Result<Vec<SourceInfo>, Failure> {
         let failed = |name: &str| report.failed.iter().any(|(failed, _)| failed == name);
         let sources = self.sources.iter();
         sources
@@ -188,7 +198,7 @@ impl Plan {
     }
 
     /// Reads all of the sources whose export gives way, also of those that have not changed.
-    fn read_whole(&mut self, inputs: &[Input], threads: usize) {
+    fn read_whole(&mut self, inputs: &[Input], threads: usize) -> Result<(), Failure> {
         let again = |name: &String| self.held.sources.contains(name);
         self.unchanged.retain(|name| !again(name));
         let mut sources = Vec::new();
@@ -199,7 +209,7 @@ impl Plan {
                 .iter()
                 .find(|source| source.input.name() == name);
             if again(&name) {
-                let known = known(input, threads);
+                let known = known(input, threads)?;
                 sources.push(Planned {
                     input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
                     is_rest: false,
@@ -210,24 +220,29 @@ impl Plan {
             }
         }
         self.sources = sources;
+        Ok(())
     }
 }
 
 impl Known {
     /// The part that ends with a whole line.
-    fn to_whole_line(self, input: &Input, read: &ReadArgs) -> Option<Self> {
+    fn to_whole_line(self, input: &Input, read: &ReadArgs) -> Result<Option<Self>, Failure> {
         let Input::File { path, .. } = input else {
-            return None;
+            return Ok(None);
         };
-        let end = LinesEnd::find(path, self.bytes, self.lines, read.max_line).ok()??;
+        let end = LinesEnd::find(path, self.bytes, self.lines, read.max_line);
+        let Some(end) = looked_at(path, end)?.flatten() else {
+            return Ok(None);
+        };
         if end.byte == self.bytes {
-            return Some(self);
+            return Ok(Some(self));
         }
-        Some(Self {
+        let hash = looked_at(path, Fingerprint::of(path, end.byte, 1))?;
+        Ok(hash.map(|hash| Self {
             bytes: end.byte,
-            hash: Fingerprint::of(path, end.byte, 1).ok()?,
+            hash,
             ..self
-        })
+        }))
     }
 }
 
@@ -237,22 +252,25 @@ impl Planned {
         self.known.map(|known| known.hash.to_string())
     }
 
-    fn logged(&self, report: &ReadReport, read: &ReadArgs) -> SourceInfo {
+    fn logged(&self, report: &ReadReport, read: &ReadArgs) -> Result<SourceInfo, Failure> {
         let name = self.input.name();
         let lines = self.known.filter(|_| report.lines.contains(&name));
-        let end = lines.and_then(|known| known.to_whole_line(&self.input, read));
+        let end = match lines {
+            Some(known) => known.to_whole_line(&self.input, read)?,
+            None => None,
+        };
         let resume = end.map(|end| ResumeAt {
             byte: end.bytes,
             line: end.lines + 1,
             hash: end.hash.to_string(),
         });
-        SourceInfo {
+        Ok(SourceInfo {
             bytes: self.known.map_or(0, |known| known.bytes),
             hash: self.known.map(|known| known.hash.to_string()),
             options: options(read),
             resume,
             name,
-        }
+        })
     }
 }
 
@@ -306,15 +324,31 @@ fn narrowed(input: &Input, extent: Option<Extent>) -> Input {
 
 /// Reads through a file that can be read more than once; `None` of anything else, which reading says more
 /// about.
-fn known(input: &Input, threads: usize) -> Option<Known> {
+fn known(input: &Input, threads: usize) -> Result<Option<Known>, Failure> {
     let Input::File { path, .. } = input else {
-        return None;
+        return Ok(None);
     };
-    let meta = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+    let meta = looked_at(path, fs::metadata(path))?.filter(fs::Metadata::is_file);
     // Files such as those under /proc have a size of 0 and are not empty.
-    let bytes = Some(meta.len()).filter(|bytes| *bytes > 0)?;
-    let (hash, lines) = Fingerprint::and_lines(path, bytes, threads).ok()?;
-    Some(Known { bytes, hash, lines })
+    let Some(bytes) = meta.map(|meta| meta.len()).filter(|bytes| *bytes > 0) else {
+        return Ok(None);
+    };
+    let looked = looked_at(path, Fingerprint::and_lines(path, bytes, threads))?;
+    Ok(looked.map(|(hash, lines)| Known { bytes, hash, lines }))
+}
+
+/// What was seen of a file; `None` where it is not there, not for everyone, or has become shorter, which
+/// reading says more about. After any other error the log would not tell this file from others.
+fn looked_at<T>(path: &Path, seen: io::Result<T>) -> Result<Option<T>, Failure> {
+    match seen {
+        Ok(seen) => Ok(Some(seen)),
+        Err(error) => match error.kind() {
+            io::ErrorKind::NotFound
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::UnexpectedEof => Ok(None),
+            _ => Err(Failure::path("read", path, &error)),
+        },
+    }
 }
 
 fn look_up(
@@ -323,9 +357,9 @@ fn look_up(
     listing: &Listing,
     read: &ReadArgs,
     threads: usize,
-) -> Found {
+) -> Result<Found, Failure> {
     let Input::File { path, .. } = input else {
-        return Found::New;
+        return Ok(Found::New);
     };
     let sources = listing.sources();
     let hash = known.hash.to_string();
@@ -334,18 +368,19 @@ fn look_up(
     let Some(before) = sources.get(input.name().as_str()) else {
         let copy = sources.values().find(|source| same(source));
         let as_now = copy.is_some_and(|copy| copy.options == options(read));
-        return if as_now { Found::Unchanged } else { Found::New };
+        return Ok(if as_now { Found::Unchanged } else { Found::New });
     };
-    if before.hash.is_none() {
-        return Found::New;
-    }
-    let is_now =
-        |bytes: u64, hash: &str| bytes <= known.bytes && is_prefix(path, bytes, hash, threads);
+    let Some(hash_before) = &before.hash else {
+        return Ok(Found::New);
+    };
+    let is_now = |bytes: u64, hash: &str| {
+        Ok::<_, Failure>(bytes <= known.bytes && is_prefix(path, bytes, hash, threads)?)
+    };
     let as_before = before.options == options(read);
-    match &before.resume {
+    Ok(match &before.resume {
         _ if same(before) && as_before => Found::Unchanged,
         _ if same(before) => Found::New,
-        Some(resume) if is_now(resume.byte, &resume.hash) => {
+        Some(resume) if is_now(resume.byte, &resume.hash)? => {
             if as_before {
                 Found::Grown(Extent {
                     from: resume.byte,
@@ -356,11 +391,12 @@ fn look_up(
                 Found::New
             }
         }
-        _ if is_now(before.bytes, before.hash.as_deref().unwrap_or_default()) => Found::New,
+        _ if is_now(before.bytes, hash_before)? => Found::New,
         _ => Found::Changed,
-    }
+    })
 }
 
-fn is_prefix(path: &Path, bytes: u64, hash: &str, threads: usize) -> bool {
-    Fingerprint::of(path, bytes, threads).is_ok_and(|now| now.to_string() == hash)
+fn is_prefix(path: &Path, bytes: u64, hash: &str, threads: usize) -> Result<bool, Failure> {
+    let now = looked_at(path, Fingerprint::of(path, bytes, threads))?;
+    Ok(now.is_some_and(|now| now.to_string() == hash))
 }
