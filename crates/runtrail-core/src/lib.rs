@@ -62,6 +62,7 @@ pub mod printable;
 pub mod process;
 pub mod schema;
 pub mod span;
+mod sync;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -64,6 +64,7 @@
 //! returns by its deadline whatever they do. Both only wait, on any thread, inside of any async
 //! runtime. A process that forks keeps its pipeline; the child's copy is quiet.
 
+pub(crate) mod bell;
 pub(crate) mod books;
 mod build;
 pub(crate) mod cause;
@@ -299,7 +300,7 @@ impl Running {
         // Before anything is refused, so that runs can tell of what was not stored.
         self.shared.media.wait(shared::deadline(limit / 2));
         self.shared.media.close(&self.shared);
-        self.shared.state.fetch_or(CLOSED, Ordering::AcqRel);
+        self.shared.bell.state.fetch_or(CLOSED, Ordering::AcqRel);
         self.shared.announce_room();
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));
         self.shared.request(Request::Shutdown(Arc::clone(&ticket)));

@@ -14,6 +14,8 @@ mod it {
     mod precedence;
     #[cfg(feature = "json")]
     mod start;
+    #[cfg(all(feature = "json", feature = "parquet"))]
+    mod truncation;
 }
 
 #[test]

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::encode::Draft;
 use super::local;
-use super::record::{Beside, Kind};
+use super::record::Kind;
 use crate::event::Ctx;
 
 /// The key of a run itself, which nothing opened.
@@ -117,6 +117,6 @@ pub(crate) fn send_plain(at: At, kind: Kind, text: &str) -> u64 {
 pub(crate) fn send_raw(pipeline: u64, event: crate::event::TraceEvent) {
     let mut draft = Draft::new(Kind::Raw);
     draft.header.counted = Kind::of(&event.kind) as u8;
-    draft.beside = Some(Beside::Event(Box::new(event)));
+    draft.event = Some(Box::new(event));
     local::send(pipeline, &mut draft, None);
 }

@@ -8,7 +8,8 @@ use std::cell::Cell;
 
 use serde::ser::{self, Serialize};
 
-use super::record::{Beside, CELL, CELLS, Cell as RingCell, HEADER, Header, Kind};
+use super::record::{Beside, CELL, CELLS, Cell as RingCell, HEADER, Header, Kind, held_by};
+use crate::event::TraceEvent;
 
 /// Values that nest deeper are left out; the wire format's readers refuse them too.
 pub(crate) const MAX_DEPTH: u8 = 120;
@@ -54,8 +55,8 @@ pub(crate) struct Draft {
     /// Bytes in use of the cells, or more than they are once everything stands in `spill`.
     len: usize,
     spill: Vec<u8>,
-    /// What goes with the record beside its cells.
-    pub(crate) beside: Option<Beside>,
+    /// The event that the engine made itself.
+    pub(crate) event: Option<Box<TraceEvent>>,
     depth: u8,
 }
 
@@ -70,7 +71,7 @@ impl Draft {
             cells: [[0; CELL]; CELLS],
             len: HEADER,
             spill: Vec::new(),
-            beside: None,
+            event: None,
             depth: 0,
         }
     }
@@ -80,9 +81,37 @@ impl Draft {
     pub(crate) fn finish(&mut self) {
         if self.len < SPILLED {
             self.header.len = (self.len - HEADER) as u8;
-        } else {
-            self.finish_spilled();
         }
+    }
+
+    /// Whether something goes with the record beside its cells.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.len >= SPILLED || self.event.is_some()
+    }
+
+    /// Bytes that what goes beside the cells takes of the budget.
+    pub(crate) fn held(&self) -> usize {
+        let event = self.event.as_ref();
+        self.spill.len() + event.map_or(0, |event| held_by(event))
+    }
+
+    /// Takes what goes beside the cells.
+    pub(crate) fn take_beside(&mut self) -> Option<Beside> {
+        if let Some(event) = self.event.take() {
+            return Some(Beside::Event(event));
+        }
+        if self.len < SPILLED {
+            return None;
+        }
+        let payload = Box::from(self.spill.as_slice());
+        let mut spill = std::mem::take(&mut self.spill);
+        if spill.capacity() <= KEPT_SCRATCH {
+            spill.clear();
+            // A thread that is ending has no place for it any more.
+            let _ = SCRATCH.try_with(|scratch| scratch.set(spill));
+        }
+        Some(Beside::Payload(payload))
     }
 
     /// Returns the cells to be put into a ring.
@@ -115,17 +144,6 @@ impl Draft {
             self.rewind(before);
             self.depth = depth;
             self.put(&[tag::OMITTED]);
-        }
-    }
-
-    #[cold]
-    fn finish_spilled(&mut self) {
-        self.beside = Some(Beside::Payload(Box::from(self.spill.as_slice())));
-        let mut spill = std::mem::take(&mut self.spill);
-        if spill.capacity() <= KEPT_SCRATCH {
-            spill.clear();
-            // A thread that is ending has no place for it any more.
-            let _ = SCRATCH.try_with(|scratch| scratch.set(spill));
         }
     }
 

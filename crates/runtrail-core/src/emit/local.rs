@@ -7,11 +7,12 @@ use std::time::Instant;
 
 use super::at::{At, REFUSED};
 use super::encode::Draft;
-use super::record::{Beside, CELLS, Cell, Header, Kind, is_precious, is_precious_kind, with};
+use super::record::{Beside, CELLS, Cell, Kind, is_precious, is_precious_kind};
 use crate::event::Ctx;
+use crate::pipeline::bell::IDLE;
 use crate::pipeline::books::RingCounters;
 use crate::pipeline::cause::DropCause;
-use crate::pipeline::shared::{CLOSED, FORKED, IDLE, Shared, deadline, find};
+use crate::pipeline::shared::{CLOSED, FORKED, Shared, deadline, find};
 
 /// The bits of a key that count the openers of one ring; the others name the ring.
 const COUNT_BITS: u32 = 40;
@@ -96,15 +97,19 @@ fn with_common<T>(pipeline: u64, emit: impl FnOnce(&mut LocalRing) -> T) -> Opti
 impl Rings {
     #[inline]
     fn get(&mut self, pipeline: u64) -> Option<&mut LocalRing> {
-        // Nearly every thread has one ring. The index, because a borrow that is returned would last.
-        match self.0.iter().position(|ring| ring.pipeline == pipeline) {
-            Some(index) => self.0.get_mut(index),
-            None => self.register(pipeline),
+        // Nearly every thread has one ring.
+        if self.0.first().is_some_and(|ring| ring.pipeline == pipeline) {
+            return self.0.first_mut();
         }
+        self.find_or_register(pipeline)
     }
 
     #[cold]
-    fn register(&mut self, pipeline: u64) -> Option<&mut LocalRing> {
+    fn find_or_register(&mut self, pipeline: u64) -> Option<&mut LocalRing> {
+        let known = self.0.iter().position(|ring| ring.pipeline == pipeline);
+        if let Some(index) = known {
+            return self.0.get_mut(index);
+        }
         self.0.retain(|ring| !ring.shared.is(CLOSED | FORKED));
         let shared = find(pipeline)?;
         if shared.is_forked() || shared.is(CLOSED) {
@@ -163,12 +168,12 @@ impl LocalRing {
         }
         // One look for everything that is not usual: the worker asleep, the pipeline closed, the
         // ring filling up, something to be handed over beside the cells.
-        let unusual = self.shared.state.load(Ordering::Relaxed) != 0
+        let unusual = self.shared.bell.state.load(Ordering::Relaxed) != 0
             || self.free <= self.look_at
             || is_new
-            || draft.beside.is_some();
+            || draft.is_large();
         if unusual && let Err(cause) = self.admit(draft, ctx.filter(|_| is_new)) {
-            self.refuse(&draft.header, draft.beside.as_ref(), cause);
+            self.refuse(draft, cause);
             return REFUSED;
         }
         let header = &mut draft.header;
@@ -180,10 +185,15 @@ impl LocalRing {
         header.ticks = self.clock.ticks();
         let cells = draft.cells();
         self.free -= cells.len();
-        if self.cells.push_entire_slice(cells).is_err() {
+        let pushed = match cells {
+            // The usual end of an op: half of what the general way costs.
+            [cell] => self.cells.push(*cell).is_ok(),
+            cells => self.cells.push_entire_slice(cells).is_ok(),
+        };
+        if !pushed {
             // Cannot be: `free` never exceeds what is free.
             self.free = 0;
-            self.refuse(&draft.header, None, DropCause::RingFull);
+            self.refuse(draft, DropCause::RingFull);
             return REFUSED;
         }
         key
@@ -192,16 +202,15 @@ impl LocalRing {
     /// Decides on a record where something is not usual, and hands over what it has beside its cells.
     #[cold]
     fn admit(&mut self, draft: &mut Draft, ctx: Option<&Ctx>) -> Result<(), DropCause> {
-        let (header, beside) = (&mut draft.header, &mut draft.beside);
-        let state = self.shared.state.load(Ordering::Acquire);
+        let state = self.shared.bell.state.load(Ordering::Acquire);
         if state & (CLOSED | FORKED) != 0 {
             return Err(DropCause::Closed);
         }
         if state & IDLE != 0 {
             self.shared.rouse();
         }
-        let precious = is_precious_kind(header.kind)
-            || matches!(beside, Some(Beside::Event(event)) if is_precious(event));
+        let precious = is_precious_kind(draft.header.kind)
+            || draft.event.as_ref().is_some_and(|event| is_precious(event));
         let least = if precious { CELLS } else { self.reserve };
         if self.free <= self.look_at {
             // Waking takes a lock, which in a forked child may be held by a thread that is not there.
@@ -213,23 +222,22 @@ impl LocalRing {
         if self.free < least && !self.wait_for_room(least) {
             return Err(DropCause::RingFull);
         }
-        let more = usize::from(ctx.is_some()) + usize::from(beside.is_some());
+        let more = usize::from(ctx.is_some()) + usize::from(draft.is_large());
         if self.beside.slots() < more {
             return Err(DropCause::RingFull);
         }
-        let bytes = beside.as_ref().map_or(0, Beside::held);
+        let bytes = draft.held();
         if bytes > 0 && !self.shared.charge(bytes) {
             return Err(DropCause::Bytes);
         }
-        if let Some(ctx) = ctx {
-            header.with |= with::CTX;
-            if let Some(kept) = self.ctxs.get_mut(place(ctx)) {
-                *kept = Some(ctx.clone());
-            }
+        if let Some(ctx) = ctx
+            && let Some(kept) = self.ctxs.get_mut(place(ctx))
+        {
+            *kept = Some(ctx.clone());
         }
-        header.with |= beside.as_ref().map_or(0, Beside::flag);
         let ctx = ctx.map(|ctx| Beside::Ctx(ctx.clone()));
-        for beside in [ctx, beside.take()].into_iter().flatten() {
+        for beside in [ctx, draft.take_beside()].into_iter().flatten() {
+            draft.header.with |= beside.flag();
             // There is room: it was looked at above, and nobody else takes it.
             drop(self.beside.push(beside));
         }
@@ -261,14 +269,16 @@ impl LocalRing {
     }
 
     #[cold]
-    fn refuse(&mut self, header: &Header, beside: Option<&Beside>, cause: DropCause) {
+    fn refuse(&mut self, draft: &Draft, cause: DropCause) {
+        let header = &draft.header;
         if !header.kind.is_event() {
             return;
         }
         let kind = usize::from(header.counted);
         self.counters.refuse(cause, kind);
         if matches!(cause, DropCause::RingFull | DropCause::Bytes) {
-            let request_id = beside.and_then(Beside::request_id);
+            let event = draft.event.as_ref();
+            let request_id = event.map(|event| &event.request_id);
             self.counters.lose(header.run, request_id, kind, cause);
         }
     }

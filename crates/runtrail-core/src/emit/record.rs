@@ -1,7 +1,6 @@
 //! What goes through a ring: one thing that a thread recorded, not yet an event.
 
 use crate::event::{Ctx, EventKind, TraceEvent};
-use crate::text::Text;
 
 /// Bytes of a ring's cell: a line of the cache.
 pub(crate) const CELL: usize = 64;
@@ -148,17 +147,14 @@ impl Beside {
         match self {
             Self::Ctx(_) => 0,
             Self::Payload(bytes) => bytes.len(),
-            Self::Event(event) => size_of::<TraceEvent>() + event.text_bytes(),
+            Self::Event(event) => held_by(event),
         }
     }
+}
 
-    /// The run of an event that the engine made itself.
-    pub(crate) fn request_id(&self) -> Option<&Text> {
-        match self {
-            Self::Event(event) => Some(&event.request_id),
-            _ => None,
-        }
-    }
+/// Bytes that an event takes of the budget.
+pub(crate) fn held_by(event: &TraceEvent) -> usize {
+    size_of::<TraceEvent>() + event.text_bytes()
 }
 
 impl Header {

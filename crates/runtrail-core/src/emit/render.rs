@@ -232,7 +232,7 @@ mod tests {
         draft.value(value);
         let mut out = Vec::new();
         draft.finish();
-        let bytes = match draft.beside.take() {
+        let bytes = match draft.take_beside() {
             Some(Beside::Payload(bytes)) => Vec::from(bytes),
             _ => in_cells(&mut draft),
         };

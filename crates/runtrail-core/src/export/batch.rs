@@ -13,8 +13,10 @@ use crate::text::Text;
 /// writes them when it is first called: an exporter that only counts does not pay for text.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
+    events: Arc<[TraceEvent]>,
     recorded: Option<Arc<Recorded>>,
-    events: OnceLock<Arc<[TraceEvent]>>,
+    /// What was recorded, once it is written.
+    written: OnceLock<Arc<Vec<TraceEvent>>>,
     ended: Arc<[RunEnd]>,
 }
 
@@ -31,33 +33,35 @@ impl Batch {
     /// Makes a batch; `ended` must be in the order of `after`.
     pub fn new(events: impl Into<Arc<[TraceEvent]>>, ended: impl Into<Arc<[RunEnd]>>) -> Self {
         Self {
+            events: events.into(),
             recorded: None,
-            events: events.into().into(),
+            written: OnceLock::new(),
             ended: ended.into(),
         }
     }
 
     pub(crate) fn recorded(recorded: Recorded, ended: Vec<RunEnd>) -> Self {
         Self {
+            events: Arc::default(),
             recorded: Some(Arc::new(recorded)),
-            events: OnceLock::new(),
+            written: OnceLock::new(),
             ended: ended.into(),
         }
     }
 
     /// Returns the events.
     pub fn events(&self) -> &[TraceEvent] {
-        self.events.get_or_init(|| match &self.recorded {
-            Some(recorded) => recorded.events(),
-            None => Arc::default(),
-        })
+        match &self.recorded {
+            Some(recorded) => self.written.get_or_init(|| recorded.events()),
+            None => &self.events,
+        }
     }
 
     /// Returns how many events there are, without a look at them.
     pub fn len(&self) -> usize {
         match &self.recorded {
             Some(recorded) => recorded.len(),
-            None => self.events().len(),
+            None => self.events.len(),
         }
     }
 

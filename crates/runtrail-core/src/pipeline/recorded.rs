@@ -112,8 +112,9 @@ pub(crate) struct Recorded {
     ended: Vec<RunEnd>,
     /// Bytes of what stands in `large` and `made`.
     outside: usize,
-    /// The events, while an exporter has them.
-    rendered: Mutex<Weak<[TraceEvent]>>,
+    /// The events, while an exporter has them. A list of its own, since what is merely referred to
+    /// keeps its place in memory.
+    rendered: Mutex<Weak<Vec<TraceEvent>>>,
     spare: Arc<Spare>,
 }
 
@@ -164,7 +165,7 @@ impl Recorded {
             made: Vec::new(),
             ended: Vec::new(),
             outside: 0,
-            rendered: Mutex::new(Weak::<[TraceEvent; 0]>::new()),
+            rendered: Mutex::new(Weak::new()),
             spare,
         }
     }
@@ -283,12 +284,12 @@ impl Recorded {
     }
 
     /// Returns the events. They are written once for all that look at them at the same time.
-    pub(crate) fn events(&self) -> Arc<[TraceEvent]> {
+    pub(crate) fn events(&self) -> Arc<Vec<TraceEvent>> {
         let mut rendered = lock(&self.rendered);
         if let Some(events) = rendered.upgrade() {
             return events;
         }
-        let events: Arc<[TraceEvent]> = self.render().into();
+        let events = Arc::new(self.render());
         *rendered = Arc::downgrade(&events);
         events
     }

@@ -57,7 +57,7 @@ impl Default for Settings {
             max_payload_bytes: 1 << 20,
             overflow: Overflow::DropNewest,
             // Fewer cost more for each, more take memory that the allocator fetches anew each time.
-            batch_events: 256,
+            batch_events: 512,
             queue_events: 65_536,
             tick: Duration::from_millis(5),
             max_open: 1 << 20,

@@ -1,9 +1,10 @@
 //! What the threads of one pipeline share, and how an emitting thread comes to its ring.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use super::bell::Bell;
 use super::books::{Books, RingCounters};
 use super::clock::Clock;
 use super::media::Media;
@@ -13,8 +14,6 @@ use crate::emit::local::LocalRing;
 use crate::emit::record::{Beside, CELL, CELLS, Cell};
 use crate::text::Text;
 
-/// The worker sleeps until it is woken.
-pub(crate) const IDLE: u8 = 1;
 /// Nothing is taken any more.
 pub(crate) const CLOSED: u8 = 2;
 /// This is a forked child's copy: nobody empties its rings.
@@ -59,19 +58,25 @@ pub(crate) struct Control {
     pub(crate) finished: Vec<Text>,
 }
 
+impl Control {
+    fn is_asked(&self) -> bool {
+        !(self.requests.is_empty()
+            && self.rings.is_empty()
+            && self.ended.is_empty()
+            && self.finished.is_empty())
+    }
+}
+
 pub(crate) struct Shared {
     pub(crate) id: u64,
     process: u32,
-    pub(crate) state: AtomicU8,
     pub(crate) settings: Settings,
     pub(crate) clock: Clock,
     next_run: AtomicU64,
     next_ring: AtomicU64,
     /// Bytes taken by rings and by the payloads that wait in them.
     ring_bytes: AtomicUsize,
-    pub(crate) control: Mutex<Control>,
-    wake: Condvar,
-    asleep: AtomicBool,
+    pub(crate) bell: Bell<Control>,
     waiting: AtomicUsize,
     room: Mutex<()>,
     has_room: Condvar,
@@ -107,15 +112,12 @@ impl Shared {
         let shared = Arc::new(Self {
             id: NEXT_PIPELINE.fetch_add(1, Ordering::Relaxed),
             process: std::process::id(),
-            state: AtomicU8::new(0),
             settings,
             clock,
             next_run: AtomicU64::new(1),
             next_ring: AtomicU64::new(1),
             ring_bytes: AtomicUsize::new(0),
-            control: Mutex::default(),
-            wake: Condvar::new(),
-            asleep: AtomicBool::new(false),
+            bell: Bell::new(Control::default()),
             waiting: AtomicUsize::new(0),
             room: Mutex::default(),
             has_room: Condvar::new(),
@@ -137,7 +139,7 @@ impl Shared {
     }
 
     pub(crate) fn is(&self, flags: u8) -> bool {
-        self.state.load(Ordering::Acquire) & flags != 0
+        self.bell.state.load(Ordering::Acquire) & flags != 0
     }
 
     /// Whether this is a child's copy of the pipeline; if so, it is quiet from here on.
@@ -148,7 +150,7 @@ impl Shared {
         if std::process::id() == self.process {
             return false;
         }
-        self.state.fetch_or(FORKED, Ordering::AcqRel);
+        self.bell.state.fetch_or(FORKED, Ordering::AcqRel);
         true
     }
 
@@ -177,7 +179,7 @@ impl Shared {
         let (to_beside, beside) = rtrb::RingBuffer::new(slots);
         let counters = Arc::new(RingCounters::default());
         lock(&self.books).open_ring(Arc::clone(&counters));
-        lock(&self.control).rings.push(RingEnd {
+        self.bell.control().rings.push(RingEnd {
             cells,
             beside,
             counters: Arc::clone(&counters),
@@ -229,29 +231,24 @@ impl Shared {
 
     /// Wakes the worker, if it sleeps.
     pub(crate) fn wake(&self) {
-        if self.asleep.load(Ordering::Acquire) {
-            // Taken and given back, so that the worker is either before its last look or waiting.
-            drop(lock(&self.control));
-            self.wake.notify_one();
-        }
+        self.bell.wake();
     }
 
     /// Asks the worker for something.
     pub(crate) fn request(&self, request: Request) {
-        let mut control = lock(&self.control);
         let now = Instant::now();
-        control.requests.retain(|request| match request {
-            Request::Flush(ticket) => ticket.deadline() > now,
-            Request::Shutdown(_) => true,
+        self.bell.ask(|control| {
+            control.requests.retain(|request| match request {
+                Request::Flush(ticket) => ticket.deadline() > now,
+                Request::Shutdown(_) => true,
+            });
+            control.requests.push(request);
         });
-        control.requests.push(request);
-        drop(control);
-        self.wake.notify_one();
     }
 
     /// Leaves the end of a run at the side door, which is as wide as there may be runs.
     pub(crate) fn leave_ended(&self, handle: u64) {
-        let mut control = lock(&self.control);
+        let mut control = self.bell.control();
         if control.ended.len() < self.settings.max_runs {
             control.ended.push(handle);
         }
@@ -259,47 +256,23 @@ impl Shared {
 
     /// As [`leave_ended`](Self::leave_ended), by the run's id.
     pub(crate) fn leave_finished(&self, request_id: &str) {
-        let mut control = lock(&self.control);
+        let mut control = self.bell.control();
         if control.finished.len() < self.settings.max_runs {
             control.finished.push(Text::new(request_id));
         }
     }
 
-    /// Ends the worker's long sleep; called by the first thread that sees it idle.
+    /// Ends the worker's long sleep; called by threads that see it idle.
     #[cold]
     pub(crate) fn rouse(&self) {
-        if !self.is_forked() && self.state.fetch_and(!IDLE, Ordering::AcqRel) & IDLE != 0 {
-            self.wake();
+        if !self.is_forked() {
+            self.bell.rouse();
         }
     }
 
-    /// The worker's sleep. `deep` lasts until something is emitted, or `limit`; `has_work` is the
-    /// last look.
-    ///
-    /// An emitting thread reads the idle flag without a fence, which would cost as much as the rest
-    /// of an event; so a wake can be missed in the instant when the flag is set, and the event then
-    /// waits for `limit`.
+    /// The worker's sleep; see [`Bell::sleep`].
     pub(crate) fn sleep(&self, deep: bool, limit: Duration, has_work: impl FnOnce() -> bool) {
-        let control = lock(&self.control);
-        self.asleep.store(true, Ordering::Release);
-        if deep {
-            self.state.fetch_or(IDLE, Ordering::AcqRel);
-            fence(Ordering::SeqCst);
-        }
-        let busy = !control.requests.is_empty()
-            || !control.rings.is_empty()
-            || !control.ended.is_empty()
-            || !control.finished.is_empty();
-        if !busy && !has_work() {
-            let waited = self.wake.wait_timeout(control, limit);
-            drop(waited);
-        } else {
-            drop(control);
-        }
-        self.asleep.store(false, Ordering::Release);
-        if deep {
-            self.state.fetch_and(!IDLE, Ordering::AcqRel);
-        }
+        self.bell.sleep(deep, limit, Control::is_asked, has_work);
     }
 
     /// Waits until the worker made room somewhere, or `until`.

@@ -90,7 +90,7 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         let ran = catch_unwind(AssertUnwindSafe(|| self.work()));
         // Without a worker nothing may be taken in.
-        shared.state.fetch_or(CLOSED, Ordering::AcqRel);
+        shared.bell.state.fetch_or(CLOSED, Ordering::AcqRel);
         shared.announce_room();
         ran.unwrap_or_else(|_| {
             tracing::error!(target: "runtrail", "the worker panicked; nothing more is recorded");
@@ -141,7 +141,7 @@ impl Worker {
     }
 
     fn take_control(&mut self) -> Vec<Request> {
-        let mut control = lock(&self.shared.control);
+        let mut control = self.shared.bell.control();
         let rings = control.rings.drain(..).map(|end| Ring {
             end,
             ctxs: Box::new([const { None }; CTXS]),

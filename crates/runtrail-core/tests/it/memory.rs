@@ -1,9 +1,10 @@
 //! What a stuck exporter costs.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runtrail_core::event::Ctx;
-use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
+use runtrail_core::export::{Batch, ExportError, Exporter};
+use runtrail_core::pipeline::{Builder, Overflow, Pipeline, Settings};
 use runtrail_testkit::trouble::{Gate, Trouble, Troubled};
 
 /// Bytes of memory that this process holds, by the kernel's count.
@@ -13,8 +14,29 @@ fn resident() -> Option<usize> {
     Some(pages * rustix::param::page_size())
 }
 
-#[test]
-fn a_stuck_exporter_takes_its_budget_and_no_more() {
+/// Reads what it is handed, and keeps nothing.
+struct Reads;
+
+impl Exporter for Reads {
+    fn name(&self) -> &'static str {
+        "reads"
+    }
+    fn export(&mut self, batch: &Batch) -> Result<(), ExportError> {
+        for event in batch.events() {
+            std::hint::black_box(event.payload.text().as_str());
+        }
+        Ok(())
+    }
+    fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
+        Ok(())
+    }
+    fn close(self: Box<Self>, _deadline: Instant) -> Result<(), ExportError> {
+        Ok(())
+    }
+}
+
+/// Fills the queue of an exporter that is stuck, beside others.
+fn check(others: impl FnOnce(Builder) -> Builder) {
     const BUDGET: usize = 32 << 20;
     let Some(before) = resident() else { return };
     let gate = Gate::default();
@@ -27,7 +49,7 @@ fn a_stuck_exporter_takes_its_budget_and_no_more() {
         ..Settings::default()
     });
     let troubled = Troubled(Trouble::Stuck(gate.clone()));
-    let trail = builder.exporter(troubled).start().unwrap();
+    let trail = others(builder.exporter(troubled)).start().unwrap();
     let run = trail.run("r1");
     let text = "x".repeat(1000);
     let mut most = 0;
@@ -48,4 +70,14 @@ fn a_stuck_exporter_takes_its_budget_and_no_more() {
     let report = trail.shutdown(Duration::from_millis(10));
     assert_eq!(report.stats.imbalance(), 0);
     gate.open();
+}
+
+#[test]
+fn a_stuck_exporter_takes_its_budget_and_no_more() {
+    check(|builder| builder);
+}
+
+#[test]
+fn a_stuck_exporter_holds_nothing_of_what_another_one_reads() {
+    check(|builder| builder.exporter(Reads));
 }
