@@ -253,6 +253,7 @@ fn every_oddity_is_counted() {
         "NaN",
         "nothing in it",
         "quarantined → lines.quarantine.jsonl",
+        "note: quarantined: 1 ",
     ] {
         assert!(text.contains(word), "{word}: {text}");
     }

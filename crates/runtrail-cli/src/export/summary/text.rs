@@ -213,6 +213,15 @@ impl Summary {
             "source",
             "that Runtrail wrote itself (lakes, trees) left out",
         );
+        if !self.quarantined_by_reason.is_empty() {
+            let reasons = self.quarantined_by_reason.iter();
+            let reasons =
+                reasons.map(|(code, n)| format!("{} {}", count(*n), code.replace('_', " ")));
+            remarks.push(format!(
+                "quarantined: {}",
+                reasons.collect::<Vec<_>>().join(", ")
+            ));
+        }
         let reasons = self.spans.iter().flat_map(|spans| &spans.reasons);
         remarks.extend(reasons.map(|reason| format!("the receiver: {}", Printable(reason))));
         if self.anomalies > 0 {
