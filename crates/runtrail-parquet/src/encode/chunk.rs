@@ -28,7 +28,7 @@ use super::properties::CONTENT_PAGE_BYTES;
 const WINDOW_LOG: u32 = 23;
 
 /// Just below the size of blocks that Zstandard looks for a place to split at, which costs a sixth
-/// of compressing JSON and makes it no smaller.
+/// of compressing JSON and makes it hardly smaller.
 const MAX_BLOCK: u32 = 127 << 10;
 
 /// JSON repeats itself in keys and phrases, which are long: to look for nothing shorter makes it
