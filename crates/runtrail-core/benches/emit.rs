@@ -1,4 +1,4 @@
-//! What recording costs its thread, one function for each way; `tests/instructions/run` counts.
+//! What recording costs its thread, one function for each way; Callgrind counts, see `counted_op` and `counted_event`.
 //!
 //! ```text
 //! emit CASE RECORDS
