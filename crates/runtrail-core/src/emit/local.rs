@@ -219,11 +219,8 @@ impl LocalRing {
             }
             self.look();
         }
-        if self.free < least && !self.wait_for_room(least) {
-            return Err(DropCause::RingFull);
-        }
         let more = usize::from(ctx.is_some()) + usize::from(draft.is_large());
-        if self.beside.slots() < more {
+        if !self.has_room(least, more) && !self.wait_for_room(least, more) {
             return Err(DropCause::RingFull);
         }
         let bytes = draft.held();
@@ -256,16 +253,23 @@ impl LocalRing {
         }
     }
 
-    fn wait_for_room(&mut self, least: usize) -> bool {
+    fn has_room(&self, cells: usize, beside: usize) -> bool {
+        self.free >= cells && self.beside.slots() >= beside
+    }
+
+    fn wait_for_room(&mut self, cells: usize, beside: usize) -> bool {
         let Some(patience) = self.shared.patience() else {
             return false;
         };
         let until = deadline(patience);
-        while self.free < least && Instant::now() < until && !self.shared.is(CLOSED) {
+        while !self.has_room(cells, beside)
+            && Instant::now() < until
+            && !self.shared.is(CLOSED | FORKED)
+        {
             self.shared.wait_for_room(until);
             self.free = self.cells.slots();
         }
-        self.free >= least
+        self.has_room(cells, beside)
     }
 
     #[cold]
