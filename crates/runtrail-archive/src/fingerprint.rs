@@ -26,6 +26,17 @@ const BLOCKS_AT_ONCE: u64 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fingerprint(u128);
 
+/// What is known of the first bytes of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStart {
+    /// How many bytes these are.
+    pub bytes: u64,
+    /// What they are.
+    pub fingerprint: Fingerprint,
+    /// The line breaks among them.
+    pub lines: u64,
+}
+
 /// Where what is appended to a file of lines begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinesEnd {
@@ -39,11 +50,13 @@ impl Fingerprint {
     /// Reads the first bytes of a file, on so many threads. A file that has fewer is an error of the kind
     /// [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
     pub fn of(path: &Path, bytes: u64, threads: usize) -> io::Result<Self> {
-        Ok(Self::and_lines(path, bytes, threads)?.0)
+        Ok(FileStart::of(path, bytes, threads)?.fingerprint)
     }
+}
 
-    /// As [`Fingerprint::of`], and counts the line breaks.
-    pub fn and_lines(path: &Path, bytes: u64, threads: usize) -> io::Result<(Self, u64)> {
+impl FileStart {
+    /// Reads the first bytes of a file, as [`Fingerprint::of`] does.
+    pub fn of(path: &Path, bytes: u64, threads: usize) -> io::Result<Self> {
         let file = File::open(path)?;
         let step = BLOCK as u64 * BLOCKS_AT_ONCE;
         let steps = bytes.div_ceil(step);
@@ -60,7 +73,7 @@ impl Fingerprint {
                 read_exact_at(&file, at * step, &mut buffer, 0..length)?;
                 let read = &buffer[..length];
                 lines.fetch_add(count_lines(read), Ordering::Relaxed);
-                let hashes = read.chunks(BLOCK).flat_map(hash_of).collect::<Vec<u8>>();
+                let hashes = hashes_of(read);
                 let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                 found.push((at, hashes));
             }
@@ -79,16 +92,60 @@ impl Fingerprint {
         .collect::<io::Result<()>>()?;
         let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
         found.sort_unstable();
-        let mut whole = XxHash3_128::new();
+        let mut start = StartBuilder::default();
         for (_, hashes) in &found {
-            whole.write(hashes);
+            start.add(hashes, 0, 0);
         }
-        Ok((Self(whole.finish_128()), lines.into_inner()))
+        start.add(&[], bytes, lines.into_inner());
+        Ok(start.finish())
     }
 }
 
-fn hash_of(block: &[u8]) -> [u8; 16] {
-    XxHash3_128::oneshot(block).to_be_bytes()
+/// Puts together what is known of a file's first bytes, piece by piece.
+pub(crate) struct StartBuilder {
+    hash: XxHash3_128,
+    bytes: u64,
+    lines: u64,
+}
+
+impl Default for StartBuilder {
+    fn default() -> Self {
+        Self {
+            hash: XxHash3_128::new(),
+            bytes: 0,
+            lines: 0,
+        }
+    }
+}
+
+impl StartBuilder {
+    /// Adds the next piece, by its [hashes](hashes_of).
+    pub(crate) fn add(&mut self, hashes: &[u8], bytes: u64, lines: u64) {
+        self.hash.write(hashes);
+        self.bytes += bytes;
+        self.lines += lines;
+    }
+
+    pub(crate) fn finish(&self) -> FileStart {
+        FileStart {
+            bytes: self.bytes,
+            fingerprint: Fingerprint(self.hash.finish_128()),
+            lines: self.lines,
+        }
+    }
+}
+
+/// Whether pieces of so many bytes, but for the last, can be hashed one by one.
+pub(crate) fn is_whole_blocks(bytes: u64) -> bool {
+    bytes.is_multiple_of(BLOCK as u64)
+}
+
+/// The hashes of the blocks of a piece.
+pub(crate) fn hashes_of(piece: &[u8]) -> Vec<u8> {
+    let blocks = piece.chunks(BLOCK);
+    blocks
+        .flat_map(|block| XxHash3_128::oneshot(block).to_be_bytes())
+        .collect()
 }
 
 impl LinesEnd {

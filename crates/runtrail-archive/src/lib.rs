@@ -63,12 +63,12 @@ mod store;
 
 pub use archive::Archive;
 pub use error::ArchiveError;
-pub use fingerprint::{Fingerprint, LinesEnd, NoFingerprint};
+pub use fingerprint::{FileStart, Fingerprint, LinesEnd, NoFingerprint};
 pub use input::{Format, sniff};
 pub use options::{ReadOptions, SortOptions};
 pub use ordered::SeenRuns;
 pub use quarantine::QuarantineFile;
-pub use read::{Progress, ReadReport, Reader, Sink};
+pub use read::{LinesRead, Progress, ReadReport, Reader, Sink};
 pub use reject::{Reject, RejectCounts, RejectReason};
 pub use sort::{SortCounts, Sorted, Sorter};
 pub use source::{Extent, Input, Sources, resolve, resolve_with};

@@ -19,6 +19,7 @@ mod unit;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use runs::RunTable;
 use runtrail_core::time::Timestamp;
 use store::Store;
@@ -29,11 +30,12 @@ use unit::{ReadUnit, Source, TextFile, Unit, unit_reader};
 
 use crate::archive::{OnReject, Split};
 use crate::error::ArchiveError;
+use crate::fingerprint::FileStart;
 use crate::hash::IdHasher;
 use crate::input;
 use crate::options::{ReadOptions, SortOptions};
 use crate::pool::InOrder;
-use crate::read::{Progress, ReadReport, Reader, reject_of};
+use crate::read::{LinesRead, Progress, ReadReport, Reader, reject_of};
 use crate::sort::{RunOrder, Sorted, Sorter};
 use crate::source::Input;
 
@@ -133,8 +135,7 @@ impl Ordering<'_> {
             let mut table = found.table;
             table.append(whole.store.table());
             if table.overflowed() {
-                let lines = files.iter().map(|(_, file)| file.name.clone());
-                whole.report.lines.extend(lines);
+                whole.report.lines.extend(lines_read(&files, &found.starts));
                 return self.by_id(whole, on_reject);
             }
             let order = table.unit_order();
@@ -154,7 +155,8 @@ impl Ordering<'_> {
             let Whole { store, report, .. } = whole;
             units.extend(store.into_units());
             let for_stream = fits.then(|| hasher.clone());
-            let units = self.stream(units, &order, report, &files, for_stream, on_reject);
+            let lines = lines_read(&files, &found.starts);
+            let units = self.stream(units, &order, report, lines, for_stream, on_reject);
             if fits {
                 let stream = Stream::new(units, table, &position, room);
                 return Ok(Sorted::streamed(stream, self.sort));
@@ -259,13 +261,12 @@ impl Ordering<'_> {
         units: Vec<Unit>,
         order: &[u32],
         mut report: ReadReport,
-        files: &[(usize, Arc<TextFile>)],
+        lines: Vec<LinesRead>,
         hasher: Option<IdHasher>,
         on_reject: OnReject<'r>,
     ) -> UnitStream<'r> {
-        report.files += files.len() as u64;
-        let names = files.iter().map(|(_, file)| file.name.clone());
-        report.lines.extend(names);
+        report.files += lines.len() as u64;
+        report.lines.extend(lines);
         let mut units: Vec<_> = units.into_iter().map(Some).collect();
         let units: Vec<Unit> = order
             .iter()
@@ -327,6 +328,17 @@ impl Ordering<'_> {
         report.add(reader.finish());
         Ok(sorter.finish()?.with_report(report))
     }
+}
+
+fn lines_read(
+    files: &[(usize, Arc<TextFile>)],
+    starts: &HashMap<usize, FileStart>,
+) -> Vec<LinesRead> {
+    let files = files.iter().map(|(number, file)| LinesRead {
+        name: file.name.clone(),
+        start: starts.get(number).copied(),
+    });
+    files.collect()
 }
 
 /// Tells of what cannot be read, where nothing of the kind is wanted.

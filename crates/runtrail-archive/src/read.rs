@@ -12,6 +12,7 @@ use runtrail_core::wire::{WireErrorKind, WireReader};
 
 use crate::chunk::{Chunk, Chunks, count_lines};
 use crate::error::ArchiveError;
+use crate::fingerprint::FileStart;
 use crate::input::{self, Format, Opened, Plain};
 use crate::options::ReadOptions;
 use crate::parse::{Bad, Parsed, Place, parse, room_for};
@@ -79,7 +80,16 @@ pub struct ReadReport {
     pub stray: Vec<String>,
     /// Inputs of lines with a value each, as [`Archive::sorted`](crate::Archive::sorted) found: what is
     /// appended to them can be read without what is there.
-    pub lines: Vec<String>,
+    pub lines: Vec<LinesRead>,
+}
+
+/// An input of lines with a value each.
+#[derive(Debug, Clone)]
+pub struct LinesRead {
+    /// Its name.
+    pub name: String,
+    /// What it is, if it was read from its first byte and looked through for that.
+    pub start: Option<FileStart>,
 }
 
 impl ReadReport {

@@ -6,8 +6,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
+use hashbrown::{HashMap, HashTable};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::time::Timestamp;
 use runtrail_core::wire::WireReader;
@@ -18,6 +18,7 @@ use super::unit::{Content, Lines, Source, TextFile, parse_lines};
 use crate::at::read_exact_at;
 use crate::chunk::count_lines;
 use crate::error::ArchiveError;
+use crate::fingerprint::{FileStart, StartBuilder, hashes_of, is_whole_blocks};
 use crate::hash::IdHasher;
 use crate::options::ReadOptions;
 use crate::pool::InOrder;
@@ -47,6 +48,9 @@ pub(super) struct Survey {
     pub(super) irregular: Vec<usize>,
     /// The first reject, of a strict survey.
     pub(super) reject: Option<Source>,
+    /// What the files are, by their number, where they were looked through from their first byte to
+    /// their last.
+    pub(super) starts: HashMap<usize, FileStart>,
 }
 
 /// A piece of a file: the lines that begin in it.
@@ -69,6 +73,8 @@ struct Surveyed {
     number: usize,
     file: Arc<TextFile>,
     found: io::Result<Found>,
+    /// The hashes of the piece's bytes, and how many these are, where the pieces are hashed.
+    hashed: Option<(Vec<u8>, u64)>,
 }
 
 /// What a piece holds; nothing where it cannot be read alone.
@@ -78,6 +84,8 @@ struct Lot {
     from: u64,
     until: u64,
     lines: u64,
+    /// The line breaks among them.
+    breaks: u64,
     runs: Vec<RunSeen>,
     reject: Option<Source>,
 }
@@ -96,19 +104,10 @@ pub(super) fn survey(
         table: RunTable::new(limit),
         irregular: Vec::new(),
         reject: None,
+        starts: HashMap::new(),
     };
-    let step = options.chunk.max(1) as u64;
-    let files = files.to_vec();
-    let pieces = files.into_iter().flat_map(move |(number, file)| {
-        let Extent { from, until, .. } = file.extent;
-        let pieces = file.extent.bytes().div_ceil(step);
-        (0..pieces).map(move |piece| Piece {
-            number,
-            from: from + piece * step,
-            until: (from + (piece + 1) * step).min(until),
-            file: Arc::clone(&file),
-        })
-    });
+    let mut start = StartBuilder::default();
+    let pieces = pieces(files.to_vec(), options.chunk.max(1) as u64);
     let surveyor = || {
         let mut surveyor = Surveyor::new(*options, hasher.clone(), care);
         move |piece| surveyor.survey(piece)
@@ -119,6 +118,7 @@ pub(super) fn survey(
         number,
         file,
         found,
+        hashed,
     }) = surveyed.next()?
     {
         if progress.cancelled.load(Ordering::Relaxed) {
@@ -129,6 +129,7 @@ pub(super) fn survey(
         }
         let Ok(Some(lot)) = found else {
             survey.irregular.push(number);
+            start = StartBuilder::default();
             continue;
         };
         if survey
@@ -137,6 +138,14 @@ pub(super) fn survey(
             .is_none_or(|unit| !Arc::ptr_eq(&unit.file, &file))
         {
             line = file.extent.line;
+        }
+        if let Some((hashes, bytes)) = hashed {
+            start.add(&hashes, bytes, lot.breaks);
+            let read = start.finish();
+            if read.bytes == file.extent.until {
+                survey.starts.insert(number, read);
+                start = StartBuilder::default();
+            }
         }
         if survey.reject.is_none() {
             survey.reject = lot.reject;
@@ -156,6 +165,19 @@ pub(super) fn survey(
         }
     }
     Ok(survey)
+}
+
+fn pieces(files: Vec<(usize, Arc<TextFile>)>, step: u64) -> impl Iterator<Item = Piece> {
+    files.into_iter().flat_map(move |(number, file)| {
+        let Extent { from, until, .. } = file.extent;
+        let pieces = file.extent.bytes().div_ceil(step);
+        (0..pieces).map(move |piece| Piece {
+            number,
+            from: from + piece * step,
+            until: (from + (piece + 1) * step).min(until),
+            file: Arc::clone(&file),
+        })
+    })
 }
 
 struct Surveyor {
@@ -179,10 +201,20 @@ impl Surveyor {
 
     fn survey(&mut self, piece: Piece) -> Surveyed {
         let found = self.look_through(&piece);
+        let is_hashed = piece.file.extent.from == 0
+            && is_whole_blocks(self.options.chunk.max(1) as u64)
+            && matches!(found, Ok(Some(_)));
+        let hashed = is_hashed.then(|| {
+            let before = piece.before() as usize;
+            let bytes = piece.until - piece.from;
+            let own = self.bytes.get(before..before + bytes as usize);
+            (hashes_of(own.unwrap_or_default()), bytes)
+        });
         Surveyed {
             number: piece.number,
             file: piece.file,
             found,
+            hashed,
         }
     }
 
@@ -198,10 +230,12 @@ impl Surveyor {
             until: from + text.len() as u64,
             line: 1,
         };
+        let is_open = !text.is_empty() && !text.ends_with(b"\n");
         let lot = |lines, runs, reject| Lot {
             from,
             until: from + text.len() as u64,
             lines,
+            breaks: lines - u64::from(is_open),
             runs,
             reject,
         };
@@ -211,7 +245,8 @@ impl Surveyor {
             let refused = |source: &Source| self.care == Care::Strict && !source.bad.is_empty();
             let reject = content.source.filter(refused);
             let runs = self.runs.take();
-            return Ok(whole.then(|| lot(count_lines(text), runs, reject)));
+            let count = count_lines(text) + u64::from(is_open);
+            return Ok(whole.then(|| lot(count, runs, reject)));
         }
         let (mut at, mut count) = (0, 0);
         while at < text.len() {

@@ -1,11 +1,11 @@
 //! What of the sources a lake does not hold yet.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use runtrail_archive::{Extent, Fingerprint, Input, LinesEnd, ReadReport};
+use runtrail_archive::{Extent, FileStart, Fingerprint, Input, LinesEnd, ReadReport};
 use runtrail_core::printable::Printable;
 use runtrail_parquet::{Held, LakeLayout, LakeReader, Listing, ResumeAt, SourceInfo};
 
@@ -37,8 +37,8 @@ pub(crate) struct Planned {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     bytes: u64,
-    hash: Fingerprint,
-    lines: u64,
+    /// What they are. What the log has nothing of is told by reading it for the export.
+    start: Option<FileStart>,
 }
 
 /// What the lake knows of a source.
@@ -58,7 +58,8 @@ impl Plan {
     pub(crate) fn everything(inputs: &[Input], threads: Option<usize>) -> Self {
         let sources = inputs.iter().map(|input| {
             // What is not known is exported from its beginning.
-            let known = threads.and_then(|threads| known(input, threads).unwrap_or_default());
+            let known =
+                threads.and_then(|threads| read_through(input, threads).unwrap_or_default());
             Planned {
                 input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
                 is_rest: false,
@@ -87,12 +88,18 @@ impl Plan {
             .iter()
             .any(|record| !record.rejects.is_empty());
         let reads_all = args.on_bad_line == OnBadLine::Fail && rejects;
+        let log = Log::of(listing);
         let mut plan = Self::default();
         let mut changed = BTreeSet::new();
         for input in inputs {
-            let (name, mut known) = (input.name(), known(input, threads)?);
-            let found = match known.filter(|_| !reads_all) {
-                Some(known) => look_up(input, known, listing, &args.read, threads)?,
+            let name = input.name();
+            let mut known = size_of(input)?.map(|bytes| Known { bytes, start: None });
+            if known.is_some_and(|known| log.may_hold(&name, known.bytes)) {
+                known = read_through(input, threads)?;
+            }
+            let start = known.and_then(|known| known.start);
+            let found = match start.filter(|_| !reads_all) {
+                Some(start) => look_up(input, start, &log, &args.read, threads)?,
                 None => Found::New,
             };
             let from = match found {
@@ -106,11 +113,10 @@ impl Plan {
                 }
                 Found::Grown(rest) => {
                     // A line that is being written is left for the next time, unless this is the last.
-                    if args.open_runs != Some(OpenRunsArg::Truncate) {
-                        known = match known {
-                            Some(known) => known.to_whole_line(input, &args.read)?,
-                            None => None,
-                        };
+                    if let Some(start) = start
+                        && args.open_runs != Some(OpenRunsArg::Truncate)
+                    {
+                        known = to_whole_line(start, input, &args.read)?.map(Known::from);
                     }
                     let until = known.map_or(rest.until, |known| known.bytes);
                     if until <= rest.from {
@@ -209,7 +215,7 @@ impl Plan {
                 .iter()
                 .find(|source| source.input.name() == name);
             if again(&name) {
-                let known = known(input, threads)?;
+                let known = read_through(input, threads)?;
                 sources.push(Planned {
                     input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
                     is_rest: false,
@@ -224,49 +230,71 @@ impl Plan {
     }
 }
 
-impl Known {
-    /// The part that ends with a whole line.
-    fn to_whole_line(self, input: &Input, read: &ReadArgs) -> Result<Option<Self>, Failure> {
-        let Input::File { path, .. } = input else {
-            return Ok(None);
-        };
-        let end = LinesEnd::find(path, self.bytes, self.lines, read.max_line);
-        let Some(end) = looked_at(path, end)?.flatten() else {
-            return Ok(None);
-        };
-        if end.byte == self.bytes {
-            return Ok(Some(self));
+impl From<FileStart> for Known {
+    fn from(start: FileStart) -> Self {
+        Self {
+            bytes: start.bytes,
+            start: Some(start),
         }
-        let hash = looked_at(path, Fingerprint::of(path, end.byte, 1))?;
-        Ok(hash.map(|hash| Self {
-            bytes: end.byte,
-            hash,
-            ..self
-        }))
     }
+}
+
+/// The part that ends with a whole line.
+fn to_whole_line(
+    start: FileStart,
+    input: &Input,
+    read: &ReadArgs,
+) -> Result<Option<FileStart>, Failure> {
+    let Input::File { path, .. } = input else {
+        return Ok(None);
+    };
+    let end = LinesEnd::find(path, start.bytes, start.lines, read.max_line);
+    let Some(end) = looked_at(path, end)?.flatten() else {
+        return Ok(None);
+    };
+    if end.byte == start.bytes {
+        return Ok(Some(start));
+    }
+    looked_at(path, FileStart::of(path, end.byte, 1))
 }
 
 impl Planned {
     /// Returns what tells the source from others, where that is known.
     pub(crate) fn hash(&self) -> Option<String> {
-        self.known.map(|known| known.hash.to_string())
+        let start = self.known.and_then(|known| known.start);
+        start.map(|start| start.fingerprint.to_string())
     }
 
     fn logged(&self, report: &ReadReport, read: &ReadArgs) -> Result<SourceInfo, Failure> {
         let name = self.input.name();
-        let lines = self.known.filter(|_| report.lines.contains(&name));
-        let end = match lines {
-            Some(known) => known.to_whole_line(&self.input, read)?,
+        let lines = report.lines.iter().find(|lines| lines.name == name);
+        let start = match self.known {
+            Some(Known {
+                start: Some(start), ..
+            }) => Some(start),
+            Some(Known { bytes, start: None }) => {
+                let read = lines.and_then(|lines| lines.start);
+                match (read.filter(|read| read.bytes == bytes), &self.input) {
+                    (None, Input::File { path, .. }) => {
+                        looked_at(path, FileStart::of(path, bytes, 1))?
+                    }
+                    (read, _) => read,
+                }
+            }
+            None => None,
+        };
+        let end = match start.filter(|_| lines.is_some()) {
+            Some(start) => to_whole_line(start, &self.input, read)?,
             None => None,
         };
         let resume = end.map(|end| ResumeAt {
             byte: end.bytes,
             line: end.lines + 1,
-            hash: end.hash.to_string(),
+            hash: end.fingerprint.to_string(),
         });
         Ok(SourceInfo {
-            bytes: self.known.map_or(0, |known| known.bytes),
-            hash: self.known.map(|known| known.hash.to_string()),
+            bytes: start.map_or(0, |start| start.bytes),
+            hash: start.map(|start| start.fingerprint.to_string()),
             options: options(read),
             resume,
             name,
@@ -322,19 +350,43 @@ fn narrowed(input: &Input, extent: Option<Extent>) -> Input {
     }
 }
 
-/// Reads through a file that can be read more than once; `None` of anything else, which reading says more
-/// about.
-fn known(input: &Input, threads: usize) -> Result<Option<Known>, Failure> {
+/// What the log says of sources.
+struct Log<'l> {
+    sources: BTreeMap<&'l str, &'l SourceInfo>,
+    sizes: BTreeSet<u64>,
+}
+
+impl<'l> Log<'l> {
+    fn of(listing: &'l Listing) -> Self {
+        let sources = listing.sources();
+        let sizes = sources.values().map(|source| source.bytes).collect();
+        Self { sources, sizes }
+    }
+
+    /// Whether it may say something of a source, by its name or its size.
+    fn may_hold(&self, name: &str, bytes: u64) -> bool {
+        self.sources.contains_key(name) || self.sizes.contains(&bytes)
+    }
+}
+
+/// Returns the size of a file that can be read more than once; `None` of anything else, which reading says
+/// more about.
+fn size_of(input: &Input) -> Result<Option<u64>, Failure> {
     let Input::File { path, .. } = input else {
         return Ok(None);
     };
     let meta = looked_at(path, fs::metadata(path))?.filter(fs::Metadata::is_file);
     // Files such as those under /proc have a size of 0 and are not empty.
-    let Some(bytes) = meta.map(|meta| meta.len()).filter(|bytes| *bytes > 0) else {
+    Ok(meta.map(|meta| meta.len()).filter(|bytes| *bytes > 0))
+}
+
+/// Reads through a file that can be read more than once.
+fn read_through(input: &Input, threads: usize) -> Result<Option<Known>, Failure> {
+    let (Some(bytes), Input::File { path, .. }) = (size_of(input)?, input) else {
         return Ok(None);
     };
-    let looked = looked_at(path, Fingerprint::and_lines(path, bytes, threads))?;
-    Ok(looked.map(|(hash, lines)| Known { bytes, hash, lines }))
+    let start = looked_at(path, FileStart::of(path, bytes, threads))?;
+    Ok(start.map(Known::from))
 }
 
 /// What was seen of a file; `None` where it is not there, not for everyone, or has become shorter, which
@@ -353,16 +405,16 @@ fn looked_at<T>(path: &Path, seen: io::Result<T>) -> Result<Option<T>, Failure> 
 
 fn look_up(
     input: &Input,
-    known: Known,
-    listing: &Listing,
+    known: FileStart,
+    log: &Log<'_>,
     read: &ReadArgs,
     threads: usize,
 ) -> Result<Found, Failure> {
     let Input::File { path, .. } = input else {
         return Ok(Found::New);
     };
-    let sources = listing.sources();
-    let hash = known.hash.to_string();
+    let sources = &log.sources;
+    let hash = known.fingerprint.to_string();
     let same =
         |source: &SourceInfo| source.bytes == known.bytes && source.hash.as_ref() == Some(&hash);
     let Some(before) = sources.get(input.name().as_str()) else {

@@ -103,8 +103,8 @@ fn every_exporter_shows_what_was_open_alike() {
 
     let captured = arrived.arrived().events;
     let text = |events: &[TraceEvent]| {
-        let folded = fold_runs(events).remove(0);
-        tree_text(&folded.spans, &folded.summary)
+        let summed = fold_runs(events).remove(0);
+        tree_text(&summed.spans, &summed.summary)
     };
     for events in [&captured, &lines(&at("lines")), &rows(&at("lake"))] {
         assert_eq!(truncated(events), INNERMOST_FIRST);

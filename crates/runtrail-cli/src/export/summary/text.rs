@@ -164,14 +164,7 @@ impl Summary {
     /// What is odd about the archive, in words; nothing where nothing is.
     fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
-        remarks.extend(self.of_the_lake());
-        if self.runs_before > 0 {
-            remarks.push(format!(
-                "{} of {} had been taken before this export was cut off; what follows is of the others",
-                counted(self.events_before, "event"),
-                counted(self.runs_before, "run"),
-            ));
-        }
+        remarks.extend(self.of_the_destination());
         let mut say = |n: u64, noun: &str, what: &str| {
             if n > 0 {
                 remarks.push(format!("{} {what}", counted(n, noun)));
@@ -241,8 +234,8 @@ impl Summary {
         remarks
     }
 
-    /// What the lake held already, and what is still to come of it.
-    fn of_the_lake(&self) -> Vec<String> {
+    /// What the destination held already, and what is still to come of it.
+    fn of_the_destination(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         let unchanged = self.unchanged.len() as u64;
         if unchanged > 0 {
@@ -262,6 +255,13 @@ impl Summary {
                 "{} written anew, with {} that the lake held of them",
                 counted(self.runs_rewritten, "run"),
                 counted(self.events_rewritten, "event"),
+            ));
+        }
+        if self.runs_before > 0 {
+            remarks.push(format!(
+                "{} of {} had been taken before this export was cut off; what follows is of the others",
+                counted(self.events_before, "event"),
+                counted(self.runs_before, "run"),
             ));
         }
         if self.runs_carried > 0 {
