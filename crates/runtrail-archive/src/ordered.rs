@@ -16,10 +16,9 @@ mod stream;
 mod survey;
 mod unit;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use hashbrown::HashMap;
 use runs::RunTable;
 use runtrail_core::time::Timestamp;
 use store::Store;
@@ -130,7 +129,8 @@ impl Ordering<'_> {
                     tables: [&found.table, whole.store.table()],
                     hasher: &hasher,
                 })?;
-                self.read_besides(&inputs, &mut whole, &mut on_reject)?;
+                // The report says nothing of them: whoever named them knows.
+                self.read_into(inputs.iter(), &mut whole, &mut on_reject)?;
             }
             let mut table = found.table;
             table.append(whole.store.table());
@@ -214,32 +214,20 @@ impl Ordering<'_> {
         if unread.is_empty() {
             return Ok(());
         }
-        let mut reader = Reader::new(self.read, self.progress);
-        let (store, sort) = (&mut whole.store, &self.sort);
-        let mut take = |events, bytes| {
-            store
-                .push(events, bytes)
-                .map_err(|error| sort.temp_error(error))
-        };
-        let mut sink = Split {
-            take: &mut take,
-            on_reject,
-        };
-        for number in unread {
-            whole.inputs.insert(number);
-            reader.read(&self.inputs[number], &mut sink)?;
-        }
-        whole.report.add(reader.finish());
+        whole.inputs.extend(&unread);
+        let inputs = unread.iter().filter_map(|number| self.inputs.get(*number));
+        let report = self.read_into(inputs, whole, on_reject)?;
+        whole.report.add(report);
         Ok(())
     }
 
-    /// Reads what is read besides, which the report says nothing of: whoever named it knows.
-    fn read_besides(
+    /// Reads inputs from their beginning, and keeps what they hold.
+    fn read_into<'i>(
         &self,
-        inputs: &[Input],
+        mut inputs: impl Iterator<Item = &'i Input>,
         whole: &mut Whole,
         on_reject: &mut OnReject<'_>,
-    ) -> Result<(), ArchiveError> {
+    ) -> Result<ReadReport, ArchiveError> {
         let mut reader = Reader::new(self.read, self.progress);
         let (store, sort) = (&mut whole.store, &self.sort);
         let mut take = |events, bytes| {
@@ -251,9 +239,8 @@ impl Ordering<'_> {
             take: &mut take,
             on_reject,
         };
-        inputs
-            .iter()
-            .try_for_each(|input| reader.read(input, &mut sink))
+        inputs.try_for_each(|input| reader.read(input, &mut sink))?;
+        Ok(reader.finish())
     }
 
     fn stream<'r>(
@@ -332,7 +319,7 @@ impl Ordering<'_> {
 
 fn lines_read(
     files: &[(usize, Arc<TextFile>)],
-    starts: &HashMap<usize, FileStart>,
+    starts: &BTreeMap<usize, FileStart>,
 ) -> Vec<LinesRead> {
     let files = files.iter().map(|(number, file)| LinesRead {
         name: file.name.clone(),

@@ -1,13 +1,14 @@
 //! Looking through files of lines once, to know what each piece of them holds.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
-use hashbrown::{HashMap, HashTable};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::time::Timestamp;
 use runtrail_core::wire::WireReader;
@@ -50,7 +51,7 @@ pub(super) struct Survey {
     pub(super) reject: Option<Source>,
     /// What the files are, by their number, where they were looked through from their first byte to
     /// their last.
-    pub(super) starts: HashMap<usize, FileStart>,
+    pub(super) starts: BTreeMap<usize, FileStart>,
 }
 
 /// A piece of a file: the lines that begin in it.
@@ -104,7 +105,7 @@ pub(super) fn survey(
         table: RunTable::new(limit),
         irregular: Vec::new(),
         reject: None,
-        starts: HashMap::new(),
+        starts: BTreeMap::new(),
     };
     let mut start = StartBuilder::default();
     let pieces = pieces(files.to_vec(), options.chunk.max(1) as u64);
