@@ -41,6 +41,14 @@ struct Found {
 }
 
 impl Sink for Found {
+    fn only(&self) -> Option<&str> {
+        None
+    }
+
+    fn wants(&mut self, _: &str) -> bool {
+        true
+    }
+
     fn events(&mut self, events: Vec<TraceEvent>, _: usize) -> Result<(), ArchiveError> {
         self.events.extend(events);
         Ok(())
@@ -62,7 +70,8 @@ impl Stored {
     }
 
     fn read(&self, options: ReadOptions) -> Found {
-        let input = Input::File { path: self.0.path().to_owned(), size: 0, named: true };
+        let path = self.0.path().to_owned();
+        let input = Input::File { path, size: 0, named: true, extent: None };
         let progress = Progress::default();
         let mut found = Found::default();
         let mut reader = Reader::new(options, &progress);
