@@ -25,8 +25,9 @@ pub(crate) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> 
     let outdated = outdated.map(String::as_str);
     // Of a lake without records every file counts as one of its parts, those of its first export too.
     let listed = listing.listed();
-    let announced = announced.iter().map(String::as_str);
-    let announced = announced.filter(|path| !listed.contains_key(*path));
+    let is_recorded = |path: &String| listed.contains_key(path) || current.contains(path);
+    let announced = announced.iter().filter(|path| !is_recorded(path));
+    let announced = announced.map(String::as_str);
     for path in listing.gone().into_iter().chain(outdated).chain(announced) {
         let file = root.join(path);
         match fs::remove_file(&file) {
@@ -65,5 +66,25 @@ mod tests {
         undo(root.path(), &BTreeSet::from([announced])).unwrap();
         assert!(!folder.join("announced.parquet").exists());
         assert!(folder.join("other.parquet").exists());
+    }
+
+    #[test]
+    fn what_a_record_lists_stays_though_its_export_was_killed_after_it() {
+        let root = tempfile::tempdir().unwrap();
+        let (part, carried) = ("runs/part.parquet", "_runtrail/carried/a.jsonl");
+        let record =
+            format!(r#"{{"parts":[{{"table":"runs","path":"{part}"}}],"carried":["{carried}"]}}"#);
+        for (path, content) in [
+            (part, "rows"),
+            (carried, "runs"),
+            ("_runtrail/log/00000000000000000000.json", &record),
+        ] {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        let announced = [part, carried].map(str::to_owned);
+        undo(root.path(), &BTreeSet::from(announced)).unwrap();
+        assert!(root.path().join(part).exists() && root.path().join(carried).exists());
     }
 }
