@@ -57,7 +57,7 @@ pub(crate) fn run(args: &DemoArgs, out: &mut Out) -> Outcome {
 /// Makes the folder, unless there is something in it that no demo wrote.
 fn claim(dir: &Path) -> Result<(), Failure> {
     let shown = dir.display();
-    if dir.exists() && !dir.is_dir() {
+    if fs::metadata(dir).is_ok_and(|found| !found.is_dir()) {
         return Err(
             Failure::usage(format!("{shown} is a file; a demo needs a folder"))
                 .help("name another one"),

@@ -122,14 +122,16 @@ impl Destination {
     fn check_kind(&self, looks_like_a_file: bool) -> Result<(), Failure> {
         let path = self.path();
         let shown = path.display();
+        // One look: another export may make the folder between two.
+        let is_folder = std::fs::metadata(path).map(|found| found.is_dir()).ok();
         match self {
-            Self::SpanFile(_) if path.is_dir() => {
+            Self::SpanFile(_) if is_folder == Some(true) => {
                 Err(Failure::usage(format!("{shown} is a folder"))
                     .help("name a file, such as --to spans.jsonl"))
             }
             Self::TreeFile(_) | Self::Receiver(_) | Self::SpanFile(_) => Ok(()),
-            _ if path.is_dir() => Ok(()),
-            _ if path.exists() => Err(Failure::usage(format!(
+            _ if is_folder == Some(true) => Ok(()),
+            _ if is_folder == Some(false) => Err(Failure::usage(format!(
                 "{shown} is a file; {} is a folder",
                 self.noun()
             ))
