@@ -13,7 +13,7 @@ use crate::text::Text;
 /// writes them when it is first called: an exporter that only counts does not pay for text.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    events: Arc<[TraceEvent]>,
+    events: Arc<Vec<TraceEvent>>,
     recorded: Option<Arc<Recorded>>,
     /// What was recorded, once it is written.
     written: OnceLock<Arc<Vec<TraceEvent>>>,
@@ -31,9 +31,9 @@ pub struct RunEnd {
 
 impl Batch {
     /// Makes a batch; `ended` must be in the order of `after`.
-    pub fn new(events: impl Into<Arc<[TraceEvent]>>, ended: impl Into<Arc<[RunEnd]>>) -> Self {
+    pub fn new(events: impl Into<Vec<TraceEvent>>, ended: impl Into<Arc<[RunEnd]>>) -> Self {
         Self {
-            events: events.into(),
+            events: Arc::new(events.into()),
             recorded: None,
             written: OnceLock::new(),
             ended: ended.into(),

@@ -1,7 +1,6 @@
 //! What the worker does, without its thread: records in, batches out, and the counts of both.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use super::books::{Handled, Loss, Processed};
 use super::cause::DropCause;
@@ -225,7 +224,7 @@ impl Tail {
     /// Cuts a batch; events that a processor gave beyond the usual number stay together.
     fn cut(&mut self) -> Batch {
         // The list keeps its memory, and the batch gets exactly what it needs.
-        let events: Arc<[TraceEvent]> = self.events.drain(..).collect();
+        let events: Vec<TraceEvent> = self.events.drain(..).collect();
         Batch::new(events, std::mem::take(&mut self.ended))
     }
 
