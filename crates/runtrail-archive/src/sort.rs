@@ -34,6 +34,9 @@ pub(crate) use frame::{FrameBuilder, compacted, frame_at};
 const BATCH_EVENTS: usize = 1024;
 /// Bytes of text in a batch, about.
 const BATCH_BYTES: usize = 1 << 20;
+/// A run of so many events is a batch of its own, since to copy them beside others costs more than
+/// a batch does.
+const RUN_AS_BATCH: usize = 64;
 /// What a cursor over a temporary file holds: a frame as bytes and as events.
 const CURSOR_BYTES: usize = 1 << 20;
 /// Temporary files that are open at once, at most: systems allow a process as few as 256.
@@ -398,11 +401,13 @@ struct BatchBuilder {
     events: Vec<TraceEvent>,
     ended: Vec<RunEnd>,
     bytes: usize,
+    /// Whether a run's own list holds the events, which has no room for others.
+    is_run: bool,
 }
 
 impl BatchBuilder {
     fn is_full(&self) -> bool {
-        self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES
+        self.is_run || self.events.len() >= BATCH_EVENTS || self.bytes >= BATCH_BYTES
     }
 
     fn push(&mut self, event: TraceEvent) {
@@ -422,8 +427,9 @@ impl BatchBuilder {
             count += 1;
         }
         if self.events.is_empty() {
-            if count == run.len() && count >= BATCH_EVENTS / 2 {
+            if count == run.len() && count >= RUN_AS_BATCH {
                 self.events = std::mem::take(run).collect();
+                self.is_run = true;
                 return;
             }
             // Runs follow until the batch is full; grown step by step, it would be copied each time.

@@ -158,6 +158,7 @@ pub(super) fn survey(
                 from: lot.from,
                 until: lot.until,
                 line,
+                count: lot.lines,
             });
             line += lot.lines;
         }
@@ -230,6 +231,7 @@ impl Surveyor {
             from,
             until: from + text.len() as u64,
             line: 1,
+            count: 0,
         };
         let is_open = !text.is_empty() && !text.ends_with(b"\n");
         let lot = |lines, runs, reject| Lot {

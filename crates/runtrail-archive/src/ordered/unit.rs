@@ -12,9 +12,12 @@ use crate::at::ReadAt;
 use crate::chunk::{Chunk, to_text};
 use crate::hash::IdHasher;
 use crate::options::ReadOptions;
-use crate::parse::{Bad, Parsed, Place, parse, room_for};
+use crate::parse::{Bad, Parsed, Place, parse};
 use crate::sort::frame_at;
 use crate::source::Extent;
+
+/// Bytes of the shortest event there can be, about: the names of its fields and little else.
+const SHORTEST_EVENT: u64 = 80;
 
 /// A file that is read by pieces.
 #[derive(Debug)]
@@ -33,11 +36,19 @@ pub(super) struct Lines {
     pub(super) until: u64,
     /// The number of the first, from 1.
     pub(super) line: u64,
+    /// How many there are; 0 where they are not counted.
+    pub(super) count: u64,
 }
 
 impl Lines {
     fn is_last(&self) -> bool {
         self.until >= self.file.extent.until
+    }
+
+    /// Makes room for their events. Lines may be empty, and then make no event.
+    fn room(&self) -> Vec<TraceEvent> {
+        let most = (self.until - self.from) / SHORTEST_EVENT;
+        Vec::with_capacity(self.count.min(most) as usize)
     }
 
     /// Reads the lines as a chunk.
@@ -119,7 +130,7 @@ pub(super) struct ReadUnit {
 impl ReadUnit {
     pub(super) fn new(unit: Unit) -> Self {
         let room = match &unit {
-            Unit::Lines(lines) => room_for((lines.until - lines.from) as usize),
+            Unit::Lines(lines) => lines.room(),
             _ => Vec::new(),
         };
         Self { unit, room }
