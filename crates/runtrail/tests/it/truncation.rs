@@ -1,15 +1,19 @@
 //! A program that ends in the middle of a run: every exporter shows what was open in the same way.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
+use parquet::file::reader::SerializedFileReader;
+use parquet::record::Field;
 use runtrail_core::emit::Run;
 use runtrail_core::event::{Ctx, EventKind, TraceEvent, View};
 use runtrail_core::pipeline::Pipeline;
 use runtrail_core::wire::WireReader;
 use runtrail_json::{EventLines, Trees};
-use runtrail_parquet::{Lake, LakeReader, RunFilter};
+use runtrail_parquet::{Lake, LakeReader, RunFilter, Table};
 use runtrail_testkit::capture::Capture;
 use runtrail_testkit::fold::fold_runs;
 use runtrail_testkit::tree::tree_text;
@@ -49,6 +53,60 @@ fn rows(folder: &Path) -> Vec<TraceEvent> {
     let Ok(read) = read;
     assert!(read.failed.is_empty() && read.bad_rows.is_empty());
     events
+}
+
+/// The texts of each row of a table, by their columns, read by the parquet crate's own reader.
+fn texts(folder: &Path, table: Table) -> Vec<HashMap<String, String>> {
+    let lake = LakeReader::open(folder).unwrap().unwrap();
+    let parts = lake.listing().parts.iter();
+    let paths = parts.filter(|part| part.table == table);
+    let files = paths.map(|part| File::open(folder.join(&part.path)).unwrap());
+    let rows = files.flat_map(|file| SerializedFileReader::new(file).unwrap());
+    let texts = rows.map(|row| {
+        let columns = row.unwrap().into_columns().into_iter();
+        let texts = columns.filter_map(|(name, field)| match field {
+            Field::Str(text) => Some((name, text)),
+            _ => None,
+        });
+        texts.collect()
+    });
+    texts.collect()
+}
+
+/// A lake's tables of ops and groups show the same: all are truncated, each lies in the one that it was
+/// opened in, and they ended in this order.
+fn assert_tables_tell_of_it(folder: &Path) {
+    let order: Vec<_> = rows(folder)
+        .into_iter()
+        .map(|event| event.event_id)
+        .collect();
+    let mut ops = texts(folder, Table::Ops);
+    let groups = texts(folder, Table::Groups);
+    ops.sort_by_key(|op| order.iter().position(|id| *id == *op["end_event_id"]));
+    let names = |rows: &[HashMap<String, String>], name| -> Vec<String> {
+        rows.iter().map(|row| row[name].clone()).collect()
+    };
+    assert_eq!(names(&ops, "op_name"), ["third", "second", "first"]);
+    let mut sorted = names(&groups, "name");
+    sorted.sort();
+    assert_eq!(sorted, ["inner", "outer"]);
+    for row in ops.iter().chain(&groups) {
+        assert_eq!(row["status"], "truncated", "{row:?}");
+    }
+    let name_of = |id: &String| {
+        let group = groups.iter().find(|group| group["span_id"] == *id);
+        group.unwrap()["name"].as_str()
+    };
+    let within = |row: &HashMap<String, String>, column| row.get(column).map(name_of);
+    let groups_of_ops: Vec<_> = ops.iter().map(|op| within(op, "group_span_id")).collect();
+    assert_eq!(groups_of_ops, [Some("inner"), Some("outer"), None]);
+    let parents = groups.iter().map(|group| {
+        let name = group["name"].as_str();
+        (name, within(group, "parent_span_id"))
+    });
+    let mut parents: Vec<_> = parents.collect();
+    parents.sort();
+    assert_eq!(parents, [("inner", Some("outer")), ("outer", None)]);
 }
 
 /// The names of what was closed as truncated, in the order of the stream.
@@ -112,6 +170,7 @@ fn every_exporter_shows_what_was_open_alike() {
         let ends = events.iter().filter(|event| event.kind == EventKind::OpEnd);
         assert_eq!(ends.count(), 3);
     }
+    assert_tables_tell_of_it(&at("lake"));
 
     let tree = std::fs::read_dir(at("trees")).unwrap().next().unwrap();
     let tree = std::fs::read_to_string(tree.unwrap().path()).unwrap();
