@@ -9,6 +9,7 @@ mod it {
     mod host;
     mod links;
     mod live;
+    mod live_process;
     mod media;
     mod memory;
     mod pairing;

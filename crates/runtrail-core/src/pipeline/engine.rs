@@ -209,10 +209,13 @@ impl Tail {
         self.handled.made += closed;
         self.handled.truncated += closed;
         self.truncated.append(&mut named);
-        self.ended.push(RunEnd {
-            request_id: run.request_id,
-            after: self.events.len(),
-        });
+        // Exporters know nothing of a run whose id is a secret, and are not to hear of its end.
+        if self.chain.shows(&run.request_id) {
+            self.ended.push(RunEnd {
+                request_id: run.request_id,
+                after: self.events.len(),
+            });
+        }
     }
 
     fn hand_out_full(&mut self, hand_out: &mut impl FnMut(Batch)) {

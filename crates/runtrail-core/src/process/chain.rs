@@ -74,6 +74,16 @@ impl Chain {
         }
     }
 
+    /// Whether a run may be named to others; not where a redactor finds a secret in its id, in which
+    /// case none of its events comes out either.
+    pub fn shows(&self, request_id: &Text) -> bool {
+        let mut redactors = self.redactors.iter().filter_map(|link| {
+            let processor: &dyn Any = &*link.processor;
+            processor.downcast_ref::<Redact>()
+        });
+        redactors.all(|redactor| redactor.shows(request_id))
+    }
+
     /// Returns how many events the chain holds back.
     pub fn held(&self) -> u64 {
         self.all().map(|link| link.processor.held()).sum()

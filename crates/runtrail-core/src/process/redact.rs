@@ -91,7 +91,8 @@ impl fmt::Debug for RedactSettings {
 ///   unknown top-level fields. A text that is itself JSON, such as a tool call's arguments, is gone through like
 ///   any, four levels of texts deep; a deeper one is masked as a whole.
 /// - An event whose own id, run or opener's id holds a match cannot keep its place without it: it
-///   is let go as [`Discard::Unsafe`]. So is a reference to such a parent.
+///   is let go as [`Discard::Unsafe`]. So is a reference to such a parent. Exporters are not told of
+///   the end of such a run.
 /// - A payload that is not readable JSON, or nests deeper than 1024 levels, is replaced.
 ///
 /// A known `status` is left as it is. All else stays byte for byte.
@@ -126,10 +127,15 @@ impl Redact {
         Rules::new(settings).map(|rules| Self { rules })
     }
 
+    /// Whether a run's events are let through, as far as its id decides.
+    pub(super) fn shows(&self, request_id: &str) -> bool {
+        !self.rules.matches(request_id)
+    }
+
     /// Masks what is secret in an event; `None` where it cannot be made safe.
     fn redact(&self, mut event: TraceEvent) -> Option<TraceEvent> {
         let rules = &self.rules;
-        if rules.matches(&event.request_id) || rules.matches(&event.event_id) {
+        if !self.shows(&event.request_id) || rules.matches(&event.event_id) {
             return None;
         }
         if event

@@ -11,7 +11,7 @@ use runtrail_testkit::run::RunBuilder;
 use super::process::{given, tree};
 
 /// A recorded run without the groups and summaries that its engine put in.
-fn bare(scenario: &str) -> Vec<TraceEvent> {
+pub(super) fn bare(scenario: &str) -> Vec<TraceEvent> {
     let sample = engine_samples()
         .into_iter()
         .find(|sample| sample.scenario == scenario)
