@@ -106,7 +106,7 @@ pub use stats::{Balance, ExporterState, ExporterStats, Stats};
 use crate::emit::Run;
 use crate::event::TraceEvent;
 use lane::Lane;
-use shared::{CLOSED, Request, Shared, lock};
+use shared::{CLOSED, ENDING, Request, Shared, lock};
 use ticket::Ticket;
 
 /// Decides by its id whether a run is recorded.
@@ -286,7 +286,7 @@ impl Running {
         let media_waiting = self.shared.media.wait(shared::deadline(limit / 2));
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));
         self.shared.request(Request::Flush(Arc::clone(&ticket)));
-        FlushReport::new(self.names(), ticket.wait(), media_waiting)
+        FlushReport::new(self.names(), ticket.wait().lanes, media_waiting)
     }
 
     fn shut_down(&self, limit: Duration) -> ShutdownReport {
@@ -299,15 +299,16 @@ impl Running {
         }
         // Before anything is refused, so that runs can tell of what was not stored.
         self.shared.media.wait(shared::deadline(limit / 2));
+        self.shared.bell.state.fetch_or(ENDING, Ordering::AcqRel);
         self.shared.media.close(&self.shared);
         self.shared.bell.state.fetch_or(CLOSED, Ordering::AcqRel);
         self.shared.announce_room();
         let ticket = Arc::new(Ticket::new(self.lanes.len(), deadline));
         self.shared.request(Request::Shutdown(Arc::clone(&ticket)));
-        let outcomes = ticket.wait();
-        let truncated = self.join_threads();
+        let done = ticket.wait();
+        let truncated = self.join_threads(&done);
         self.shared.close_rings();
-        let report = ShutdownReport::new(self.stats(), outcomes, truncated);
+        let report = ShutdownReport::new(self.stats(), done.lanes, truncated);
         *lock(&self.ending) = Ending::Done(Box::new(report.clone()));
         self.ended.notify_all();
         report
@@ -335,9 +336,9 @@ impl Running {
         }
     }
 
-    /// Joins the threads that are done; one that is not is left to itself. Gives the worker's list.
-    fn join_threads(&self) -> Option<Vec<Truncated>> {
-        // Its promise is the last thing that a thread keeps, so those that are done end at once.
+    /// Joins the threads that have done their part; others are left to themselves. Gives the worker's list.
+    fn join_threads(&self, done: &ticket::State) -> Option<Vec<Truncated>> {
+        // Its promise is the last thing that a thread keeps, so those that kept it end at once.
         let until = Instant::now() + Duration::from_millis(10);
         let mut threads = std::mem::take(&mut *lock(&self.threads));
         let wait = |finished: &dyn Fn() -> bool| {
@@ -346,13 +347,13 @@ impl Running {
             }
             finished()
         };
-        for lane in threads.lanes.drain(..) {
-            if wait(&|| lane.is_finished()) {
+        for (lane, done) in threads.lanes.drain(..).zip(&done.lanes) {
+            if done.is_some() && wait(&|| lane.is_finished()) {
                 // A lane catches its exporter's panics; there is nothing to learn here.
                 drop(lane.join());
             }
         }
-        let worker = threads.worker.take()?;
+        let worker = threads.worker.take().filter(|_| done.worker_done)?;
         if wait(&|| worker.is_finished()) {
             return worker.join().ok();
         }

@@ -17,13 +17,19 @@
 //! # Ok::<(), runtrail_core::pipeline::StartError>(())
 //! ```
 
+mod stuck;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use runtrail_core::event::Ctx;
 use runtrail_core::pipeline::Pipeline;
 use tokio::runtime::{Builder, Runtime};
+
+pub use stuck::Stuck;
 
 /// Which runtime the host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +81,7 @@ impl Host {
     )]
     fn spawn<T: Send + 'static>(self, action: impl FnOnce() -> T + Send + 'static) -> T {
         match self.runtime() {
-            None => std::thread::spawn(action).join().expect("no panic"),
+            None => thread::spawn(action).join().expect("no panic"),
             Some(runtime) => runtime
                 .block_on(async { tokio::spawn(async { action() }).await.expect("no panic") }),
         }
@@ -150,6 +156,68 @@ impl End {
             }),
         }
     }
+}
+
+/// How often an end is tried that was late, before it counts as such: a machine that is busy with other
+/// things makes anything late now and then.
+const ATTEMPTS: usize = 8;
+/// By how much the end of a pipeline may overrun its limit.
+pub const MAX_OVERRUN: Duration = Duration::from_millis(50);
+
+/// By how much an end was later than its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overrun {
+    /// The end.
+    pub end: Duration,
+    /// A thread that did nothing but wait for as long: what the machine is to blame for.
+    pub wait: Duration,
+}
+
+impl Overrun {
+    /// Runs what takes up to `limit`, beside a thread that waits for as long.
+    ///
+    /// `end` returns how long the part of it took that is judged, as [`End::of`] does.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use runtrail_testkit::host::Overrun;
+    ///
+    /// let limit = Duration::from_millis(20);
+    /// let late = Overrun::of(limit, || limit + Duration::from_secs(3600));
+    /// assert!(late.beyond_wait() > Duration::from_secs(3000));
+    /// ```
+    pub fn of(limit: Duration, end: impl FnOnce() -> Duration) -> Self {
+        let (_keep, never) = mpsc::channel::<()>();
+        let control = thread::spawn(move || timed(|| never.recv_timeout(limit)).0);
+        let took = end();
+        let waited = control.join().unwrap_or(limit);
+        Self {
+            end: took.saturating_sub(limit),
+            wait: waited.saturating_sub(limit),
+        }
+    }
+
+    /// By how much the end was later than the thread that only waited.
+    pub fn beyond_wait(self) -> Duration {
+        self.end.saturating_sub(self.wait)
+    }
+}
+
+/// Checks that an end does not overrun its limit, beyond what the machine does to a thread that only
+/// waits. It is tried again where it does: what is late by itself is late every time.
+///
+/// # Panics
+///
+/// Where it overran by more than [`MAX_OVERRUN`] each time.
+pub fn assert_in_time(what: &str, limit: Duration, mut end: impl FnMut() -> Duration) {
+    let mut least = Duration::MAX;
+    for _ in 0..ATTEMPTS {
+        least = least.min(Overrun::of(limit, &mut end).beyond_wait());
+        if least <= MAX_OVERRUN {
+            return;
+        }
+    }
+    assert!(least <= MAX_OVERRUN, "{what}: late by {least:?} each time");
 }
 
 fn emit(trail: &Pipeline) {

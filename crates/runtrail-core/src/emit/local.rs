@@ -12,7 +12,7 @@ use crate::event::Ctx;
 use crate::pipeline::bell::IDLE;
 use crate::pipeline::books::RingCounters;
 use crate::pipeline::cause::DropCause;
-use crate::pipeline::shared::{CLOSED, FORKED, Shared, deadline, find};
+use crate::pipeline::shared::{CLOSED, ENDING, FORKED, Shared, deadline, find};
 
 /// The bits of a key that count the openers of one ring; the others name the ring.
 const COUNT_BITS: u32 = 40;
@@ -264,7 +264,7 @@ impl LocalRing {
         let until = deadline(patience);
         while !self.has_room(cells, beside)
             && Instant::now() < until
-            && !self.shared.is(CLOSED | FORKED)
+            && !self.shared.is(CLOSED | FORKED | ENDING)
         {
             self.shared.wait_for_room(until);
             self.free = self.cells.slots();

@@ -18,6 +18,8 @@ use crate::text::Text;
 pub(crate) const CLOSED: u8 = 2;
 /// This is a forked child's copy: nobody empties its rings.
 pub(crate) const FORKED: u8 = 4;
+/// The end has begun: nobody waits for room any more, least of all the thread that ends the pipeline.
+pub(crate) const ENDING: u8 = 8;
 
 /// The smallest ring that is worth having; with less room left, threads share one.
 const MIN_RING: usize = 64;
@@ -297,8 +299,8 @@ impl Shared {
     /// How long an emitting thread may wait for room.
     pub(crate) fn patience(&self) -> Option<Duration> {
         match self.settings.overflow {
-            Overflow::Block(limit) => Some(limit),
-            Overflow::DropNewest | Overflow::DropOldest => None,
+            Overflow::Block(limit) if !self.is(ENDING) => Some(limit),
+            Overflow::Block(_) | Overflow::DropNewest | Overflow::DropOldest => None,
         }
     }
 }

@@ -13,11 +13,12 @@ pub(crate) struct Ticket {
     fulfilled: Condvar,
 }
 
-#[derive(Debug)]
-struct State {
-    worker_done: bool,
+/// How far everyone has got.
+#[derive(Debug, Clone)]
+pub(crate) struct State {
+    pub(crate) worker_done: bool,
     /// By exporter: not done, or done with or without a problem.
-    lanes: Vec<Option<Result<(), String>>>,
+    pub(crate) lanes: Vec<Option<Result<(), String>>>,
 }
 
 impl Ticket {
@@ -50,8 +51,8 @@ impl Ticket {
         self.fulfilled.notify_all();
     }
 
-    /// Waits until all is done or the deadline has passed; returns what each exporter said.
-    pub(crate) fn wait(&self) -> Vec<Option<Result<(), String>>> {
+    /// Waits until all is done or the deadline has passed; returns who is done, and what they said.
+    pub(crate) fn wait(&self) -> State {
         let mut state = lock(&self.state);
         while !state.worker_done || state.lanes.iter().any(Option::is_none) {
             let left = self.deadline.saturating_duration_since(Instant::now());
@@ -61,6 +62,6 @@ impl Ticket {
             let waited = self.fulfilled.wait_timeout(state, left);
             state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
         }
-        state.lanes.clone()
+        state.clone()
     }
 }
