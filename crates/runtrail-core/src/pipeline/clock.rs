@@ -167,6 +167,7 @@ impl Steady {
     }
 
     /// Returns the time at a count, and whether it had to be moved to the last one.
+    #[inline]
     pub(crate) fn at(&mut self, line: &Timeline, ticks: u64) -> (i64, bool) {
         if self.epoch != line.epoch {
             self.epoch = line.epoch;

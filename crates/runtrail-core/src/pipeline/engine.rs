@@ -10,7 +10,7 @@ use super::recorded::Recorded;
 use super::resolve::{Limits, Resolver, RunEnded, Taken};
 use super::settings::Settings;
 use crate::emit::record::KINDS;
-use crate::event::TraceEvent;
+use crate::event::{Ctx, TraceEvent};
 use crate::export::{Batch, RunEnd};
 use crate::process::{Chain, Discard};
 use crate::text::Text;
@@ -66,8 +66,8 @@ impl Engine {
         self.resolver.line_mut()
     }
 
-    pub(crate) fn push(&mut self, taken: Taken<'_>, shed: bool) {
-        self.resolver.push(taken, shed);
+    pub(crate) fn push(&mut self, taken: &mut Taken<'_>, ctx: Option<&Ctx>, shed: bool) {
+        self.resolver.push(taken, ctx, shed);
     }
 
     pub(crate) fn lost(&mut self, loss: &Loss) {

@@ -177,6 +177,11 @@ impl Recorded {
         std::mem::replace(self, next)
     }
 
+    /// The sheet's own number, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

@@ -7,7 +7,7 @@ mod places;
 mod run;
 
 use places::Places;
-use run::{Open, RunState};
+use run::{Open, RunState, Runs};
 
 use super::books::{Handled, Loss};
 use super::cause::DropCause;
@@ -49,7 +49,6 @@ pub(crate) struct Taken<'a> {
     pub(crate) cells: Waiting<'a>,
     /// Where its header stands.
     pub(crate) at: usize,
-    pub(crate) ctx: Option<&'a Ctx>,
     pub(crate) payload: Option<Box<[u8]>>,
     pub(crate) event: Option<Box<TraceEvent>>,
 }
@@ -70,12 +69,11 @@ pub(crate) struct Resolver {
     emitter: u64,
     limits: Limits,
     line: Timeline,
-    /// Runs by a number of their own; a run that was begun by several handles is one.
-    runs: Map<usize, RunState>,
+    /// A run that was begun by several handles is one.
+    runs: Runs,
     handles: Map<u64, usize>,
     last: Option<(u64, usize)>,
     by_id: Map<Text, usize>,
-    next: usize,
     places: Places,
     no_ctx: Ctx,
     sheet: Recorded,
@@ -101,11 +99,10 @@ impl Resolver {
             emitter,
             limits,
             line,
-            runs: Map::default(),
+            runs: Runs::default(),
             handles: Map::default(),
             last: None,
             by_id: Map::default(),
-            next: 0,
             places: Places::default(),
             no_ctx: Ctx::default(),
             sheet: Recorded::new(limits.payload_bytes),
@@ -131,9 +128,9 @@ impl Resolver {
         self.sheet.buffered()
     }
 
-    /// Takes the next record. One that is shed goes no further unless losing it would tear a
+    /// Takes the next record, and the path that it names. One that is shed goes no further unless losing it would tear a
     /// subtree.
-    pub(crate) fn push(&mut self, taken: Taken<'_>, shed: bool) {
+    pub(crate) fn push(&mut self, taken: &mut Taken<'_>, ctx: Option<&Ctx>, shed: bool) {
         let header = taken.header;
         match header.kind {
             Kind::RunStart => return self.begin_run(taken),
@@ -148,10 +145,12 @@ impl Resolver {
         if shed && !is_precious_kind(header.kind) {
             return self.shed(number, counted);
         }
-        let Some(run) = self.runs.get_mut(&number) else {
+        let Some(run) = self.runs.get_mut(number) else {
             return self.handled.dropped.add(DropCause::OpenLimit, counted, 1);
         };
-        if let Some(note) = run.tell() {
+        if run.misses_something()
+            && let Some(note) = run.tell()
+        {
             self.handled.made += 1;
             self.sheet.push_event(note);
         }
@@ -165,7 +164,7 @@ impl Resolver {
             max_open: self.limits.open,
             sheet: &mut self.sheet,
         };
-        match maker.make(taken) {
+        match maker.make(taken, ctx) {
             Ok(late) => self.handled.late += u64::from(late),
             Err(cause) => self.handled.dropped.add(cause, counted, 1),
         }
@@ -201,20 +200,20 @@ impl Resolver {
     }
 
     fn note(&mut self, number: usize, cause: DropCause, kind: usize, count: u64) {
-        if let Some(run) = self.runs.get_mut(&number) {
+        if let Some(run) = self.runs.get_mut(number) {
             run.note(cause, kind, count);
         }
     }
 
-    fn begin_run(&mut self, taken: Taken<'_>) {
+    fn begin_run(&mut self, taken: &mut Taken<'_>) {
         let header = taken.header;
-        let mut bytes = taken.payload.map(Vec::from).unwrap_or_default();
+        let mut bytes = taken.payload.take().map(Vec::from).unwrap_or_default();
         taken.cells.copy_payload(taken.at, &header, &mut bytes);
         let name = Compact(&bytes).name().unwrap_or_default();
         let request_id = Text::new(String::from_utf8_lossy(name));
         let number = self.run_of(&request_id).unwrap_or(OVER_LIMIT);
         self.handles.insert(header.run, number);
-        if let Some(run) = self.runs.get_mut(&number) {
+        if let Some(run) = self.runs.get_mut(number) {
             run.handles += 1;
             run.times.at(&self.line, header.ticks);
         }
@@ -228,13 +227,11 @@ impl Resolver {
         if self.runs.len() >= self.limits.runs {
             return None;
         }
-        let number = self.next;
-        self.next += 1;
         // Ids are used again, by the same run and by others: each beginning has ids of its own.
-        let prefix = IdPrefix::new(mix(self.emitter.wrapping_add(number as u64)));
+        let prefix = IdPrefix::new(mix(self.emitter.wrapping_add(self.runs.begun())));
         let request_id = request_id.detached();
         let state = RunState::new(request_id.clone(), prefix, &self.line);
-        self.runs.insert(number, state);
+        let number = self.runs.insert(state);
         self.by_id.insert(request_id, number);
         Some(number)
     }
@@ -245,7 +242,7 @@ impl Resolver {
         let Some(number) = self.handles.remove(&handle) else {
             return;
         };
-        let Some(run) = self.runs.get_mut(&number) else {
+        let Some(run) = self.runs.get_mut(number) else {
             return;
         };
         run.handles = run.handles.saturating_sub(1);
@@ -265,21 +262,21 @@ impl Resolver {
 
     /// Ends every run, in the order in which they began.
     pub(crate) fn finish_all(&mut self) {
-        let mut numbers: Vec<_> = self.runs.keys().copied().collect();
-        numbers.sort_unstable();
-        for number in numbers {
+        for number in self.runs.in_order() {
             self.end_run(number);
         }
         self.handles.clear();
     }
 
     fn end_run(&mut self, number: usize) {
-        let Some(mut run) = self.runs.remove(&number) else {
+        let Some(mut run) = self.runs.remove(number) else {
             return;
         };
         self.last = None;
         self.by_id.remove(&run.request_id);
-        if let Some(note) = run.tell() {
+        if run.misses_something()
+            && let Some(note) = run.tell()
+        {
             self.handled.made += 1;
             self.sheet.push_event(note);
         }
@@ -307,8 +304,10 @@ impl Resolver {
         self.cut();
     }
 
-    fn push_event(&mut self, taken: Taken<'_>, shed: bool) {
-        let Some(event) = taken.event else { return };
+    fn push_event(&mut self, taken: &mut Taken<'_>, shed: bool) {
+        let Some(event) = taken.event.take() else {
+            return;
+        };
         let counted = usize::from(taken.header.counted);
         let Some(number) = self.run_of(&event.request_id) else {
             return self.handled.dropped.add(DropCause::OpenLimit, counted, 1);
@@ -316,10 +315,12 @@ impl Resolver {
         if shed && !is_precious(&event) {
             return self.shed(number, counted);
         }
-        let Some(run) = self.runs.get_mut(&number) else {
+        let Some(run) = self.runs.get_mut(number) else {
             return;
         };
-        if let Some(note) = run.tell() {
+        if run.misses_something()
+            && let Some(note) = run.tell()
+        {
             self.handled.made += 1;
             self.sheet.push_event(note);
         }
@@ -338,8 +339,9 @@ impl Resolver {
     }
 
     /// Ends the sheet where it is full. With processors the engine cuts behind them.
+    #[inline]
     fn cut(&mut self) {
-        if self.ledger.is_some() && self.sheet.len() >= self.limits.batch_events {
+        if self.sheet.len() >= self.limits.batch_events && self.ledger.is_some() {
             self.full.push(self.sheet.take());
         }
     }
@@ -389,15 +391,24 @@ struct Maker<'a> {
 }
 
 /// What a record belongs to.
+#[derive(Debug, Clone, Copy, Default)]
 struct Owner {
     seq: u64,
     began: i64,
     place: u32,
 }
 
+/// What the last record of a run belonged to, which most others belong to as well.
+#[derive(Debug, Default)]
+struct Recent {
+    key: u64,
+    sheet: u64,
+    owner: Owner,
+}
+
 impl Maker<'_> {
     /// Puts the record into the sheet; returns whether it was late.
-    fn make(mut self, taken: Taken<'_>) -> Result<bool, DropCause> {
+    fn make(mut self, taken: &mut Taken<'_>, ctx: Option<&Ctx>) -> Result<bool, DropCause> {
         let header = taken.header;
         let is_opener = matches!(header.kind, Kind::OpStart | Kind::GroupStart);
         if is_opener && self.run.open.len() >= self.max_open {
@@ -411,7 +422,6 @@ impl Maker<'_> {
         let (nanos, late) = self.run.times.at(self.line, header.ticks);
         let seq = self.run.next_seq;
         self.run.next_seq += 1;
-        let ctx = taken.ctx;
         let content = self.content(taken);
         let owner = match owner {
             Some(owner) => owner,
@@ -444,6 +454,7 @@ impl Maker<'_> {
         if matches!(header.kind, Kind::OpEnd | Kind::GroupEnd) {
             let open = self.run.open.remove(&header.key);
             let open = open.ok_or(DropCause::Subtree)?;
+            self.run.recent = Recent::default();
             if let Some(ledger) = &mut self.ledger {
                 ledger.end(&self.run.request_id, &self.run.ids.id(open.seq))?;
             }
@@ -456,17 +467,27 @@ impl Maker<'_> {
         if header.key == 0 {
             return Ok(None);
         }
+        let recent = &self.run.recent;
+        if (recent.key, recent.sheet) == (header.key, self.sheet.number()) {
+            return Ok(Some(recent.owner));
+        }
         let open = self.run.open.get(&header.key);
         let open = open.ok_or(DropCause::Subtree)?;
-        Ok(Some(Owner {
+        let owner = Owner {
             seq: open.seq,
             began: open.nanos,
             place: self.sheet.place(&open.place),
-        }))
+        };
+        self.run.recent = Recent {
+            key: header.key,
+            sheet: self.sheet.number(),
+            owner,
+        };
+        Ok(Some(owner))
     }
 
-    fn content(&mut self, taken: Taken<'_>) -> Content {
-        if let Some(payload) = taken.payload {
+    fn content(&mut self, taken: &mut Taken<'_>) -> Content {
+        if let Some(payload) = taken.payload.take() {
             return self.sheet.push_large(payload);
         }
         let bytes = &mut self.sheet.bytes;

@@ -13,7 +13,7 @@ use super::lane::Lane;
 use super::ledger::Truncated;
 use super::queue::Waiting;
 use super::resolve::Taken;
-use super::settings::Overflow;
+use super::settings::{Overflow, Settings};
 use super::shared::{CLOSED, Request, RingEnd, Shared, lock};
 use super::ticket::Ticket;
 use crate::emit::local::CTXS;
@@ -26,6 +26,11 @@ use crate::text::Text;
 /// Pieces are small because memory of 128 KiB and more is fetched from the system and given back
 /// each time, which costs more than everything else that is done with an event.
 const SCAN_BYTES: usize = 96 << 10;
+/// Batches handed to exporters before their threads are woken, while there is more to take: a wake costs
+/// as much as some hundred events.
+const BATCHES_BEFORE_WAKE: usize = 8;
+/// The part of an exporter's queue that may fill up before its thread is woken.
+const QUEUE_BEFORE_WAKE: usize = 8;
 /// Ticks without traffic after which the worker sleeps until it is woken.
 const QUIET_TICKS: u32 = 20;
 /// The longest that an event waits whose wake was missed; see [`Shared::sleep`].
@@ -56,9 +61,33 @@ pub(super) struct Worker {
     finished: Vec<Text>,
     heap: BinaryHeap<Reverse<(u64, usize)>>,
     batches: Vec<Waiting>,
+    unannounced: Unannounced,
     anchored: Instant,
     panics: u64,
     diagnose: Diagnose,
+}
+
+/// What was handed to exporters whose threads were not woken for it yet.
+#[derive(Default)]
+struct Unannounced {
+    batches: usize,
+    events: usize,
+    bytes: usize,
+}
+
+impl Unannounced {
+    fn add(&mut self, waiting: &Waiting) {
+        self.batches += 1;
+        self.events += waiting.events();
+        self.bytes += waiting.bytes;
+    }
+
+    /// Whether it must not become more, lest a queue fills up while its exporter sleeps.
+    fn is_much(&self, settings: &Settings, lanes: usize) -> bool {
+        self.batches >= BATCHES_BEFORE_WAKE
+            || self.events >= settings.queue_events / QUEUE_BEFORE_WAKE
+            || self.bytes >= settings.max_bytes / 2 / lanes.max(1) / QUEUE_BEFORE_WAKE
+    }
 }
 
 /// How far one look at the rings got.
@@ -79,6 +108,7 @@ impl Worker {
             finished: Vec::new(),
             heap: BinaryHeap::new(),
             batches: Vec::new(),
+            unannounced: Unannounced::default(),
             anchored: Instant::now(),
             panics: 0,
             diagnose: Diagnose::default(),
@@ -210,8 +240,17 @@ impl Worker {
         let waiting = ring.end.cells.slots();
         let chunk = ring.end.cells.read_chunk(waiting).ok()?;
         let cells = Cells::new(chunk.as_slices());
+        let first = cells.header(0)?;
         let mut at = 0;
-        let mut next = cells.header(at);
+        let mut next = Some(first);
+        // One for all records: to make it costs as much as to read one.
+        let mut taken = Taken {
+            header: first,
+            cells,
+            at,
+            payload: None,
+            event: None,
+        };
         for _ in 0..limit {
             let Some(header) = next.filter(|header| header.ticks <= until) else {
                 break;
@@ -219,14 +258,8 @@ impl Worker {
             if self.engine.buffered() >= SCAN_BYTES {
                 break;
             }
-            let mut taken = Taken {
-                header,
-                cells,
-                at,
-                ctx: None,
-                payload: None,
-                event: None,
-            };
+            taken.header = header;
+            taken.at = at;
             for _ in 0..header.with.count_ones() {
                 match ring.end.beside.pop() {
                     Ok(Beside::Ctx(ctx)) => {
@@ -241,14 +274,17 @@ impl Worker {
                     Err(_) => {}
                 }
             }
-            taken.ctx = path_of(&header, &mut ring.ctxs).and_then(|ctx| ctx.as_ref());
+            let ctx = path_of(&header, &mut ring.ctxs).and_then(|ctx| ctx.as_ref());
             let size = header.cells();
             at += size;
             *records += 1;
             ring.events += u64::from(header.kind.is_event());
             let shed = ring.shed > 0;
             ring.shed = ring.shed.saturating_sub(size);
-            self.engine.push(taken, shed);
+            self.engine.push(&mut taken, ctx, shed);
+            // Taken where somebody wanted them; what comes next has its own.
+            taken.payload = None;
+            taken.event = None;
             next = cells.header(at);
         }
         ring.taken += at as u64;
@@ -258,7 +294,8 @@ impl Worker {
     }
 
     /// Hands on what was taken, and writes it all down at once. `complete` says that everything
-    /// recorded before the ends of runs that came by the side door has been taken.
+    /// recorded before the ends of runs that came by the side door has been taken; while it has not,
+    /// exporters need not be woken for each batch.
     fn hand_on(&mut self, complete: bool) {
         if complete {
             let now = self.shared.clock.ticks();
@@ -279,14 +316,16 @@ impl Worker {
         books.handle(&handled, &processed);
         books.runs_open = self.engine.open_runs();
         books.runs_ended = self.engine.ended_runs();
-        let has_batches = !self.batches.is_empty();
         for waiting in self.batches.drain(..) {
+            self.unannounced.add(&waiting);
             for lane in self.lanes.iter() {
                 lane.push(&waiting, &mut books);
             }
         }
         drop(books);
-        if has_batches {
+        let is_much = (self.unannounced).is_much(&self.shared.settings, self.lanes.len());
+        if is_much || complete && self.unannounced.batches > 0 {
+            self.unannounced = Unannounced::default();
             self.lanes.iter().for_each(Lane::wake);
         }
         self.shared.announce_room();

@@ -7,10 +7,60 @@ use super::super::clock::{Steady, Timeline, timestamp};
 use super::super::ledger::Ledger;
 use super::super::payload::Object;
 use super::super::recorded::{IdPrefix, Place};
-use super::Map;
+use super::{Map, Recent};
 use crate::emit::render::push_integer;
 use crate::event::{Ctx, EventKind, Payload, TraceEvent};
 use crate::text::Text;
+
+/// The open runs, each at a number that it keeps; the next run may have it when it is over.
+#[derive(Debug, Default)]
+pub(super) struct Runs {
+    slots: Vec<Option<RunState>>,
+    free: Vec<usize>,
+    begun: u64,
+}
+
+impl Runs {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// How many runs have begun so far.
+    pub(super) fn begun(&self) -> u64 {
+        self.begun
+    }
+
+    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut RunState> {
+        self.slots.get_mut(number)?.as_mut()
+    }
+
+    pub(super) fn insert(&mut self, mut run: RunState) -> usize {
+        run.order = self.begun;
+        self.begun += 1;
+        let number = self.free.pop().unwrap_or(self.slots.len());
+        match self.slots.get_mut(number) {
+            Some(slot) => *slot = Some(run),
+            None => self.slots.push(Some(run)),
+        }
+        number
+    }
+
+    pub(super) fn remove(&mut self, number: usize) -> Option<RunState> {
+        let run = self.slots.get_mut(number)?.take()?;
+        self.free.push(number);
+        Some(run)
+    }
+
+    /// The numbers of all runs, in the order in which they began.
+    pub(super) fn in_order(&self) -> Vec<usize> {
+        let runs = self.slots.iter().enumerate();
+        let mut numbers: Vec<_> = runs
+            .filter_map(|(number, run)| Some((run.as_ref()?.order, number)))
+            .collect();
+        numbers.sort_unstable();
+        numbers.into_iter().map(|(_, number)| number).collect()
+    }
+}
 
 /// An op or a group that has begun and not ended.
 #[derive(Debug)]
@@ -27,7 +77,10 @@ pub(super) struct RunState {
     pub(super) next_seq: u64,
     pub(super) times: Steady,
     pub(super) handles: usize,
+    /// How many runs began before it.
+    order: u64,
     pub(super) open: Map<u64, Open>,
+    pub(super) recent: Recent,
     /// Where it stands in which sheet.
     pub(super) stamp: (u64, u32),
     /// Whether the ledger follows it from here on, because its engine made events of it itself, which
@@ -45,7 +98,9 @@ impl RunState {
             next_seq: 0,
             times: Steady::new(line),
             handles: 0,
+            order: 0,
             open: Map::default(),
+            recent: Recent::default(),
             stamp: (0, 0),
             in_ledger: false,
             losses: Vec::new(),
@@ -74,6 +129,12 @@ impl RunState {
             Some((_, _, sum)) => *sum += count,
             None => self.losses.push((cause, kind, count)),
         }
+    }
+
+    /// Whether events were lost of which the stream has not told yet.
+    #[inline]
+    pub(super) fn misses_something(&self) -> bool {
+        !self.losses.is_empty()
     }
 
     /// Makes the note that tells of losses, if there are any.
