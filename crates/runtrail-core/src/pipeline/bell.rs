@@ -15,6 +15,8 @@ pub(crate) const IDLE: u8 = 1;
 pub(crate) struct Bell<C> {
     /// [`IDLE`], and what else emitting threads have to know at one look.
     pub(crate) state: AtomicU8,
+    /// Relaxed throughout: a thread that saw [`IDLE`] sees this by it, and one that does not see it, though
+    /// its ring fills up, finds the worker on its way within a tick.
     asleep: AtomicBool,
     control: Mutex<C>,
     wake: Condvar,
@@ -43,7 +45,7 @@ impl<C> Bell<C> {
 
     /// Wakes the worker, if it sleeps.
     pub(crate) fn wake(&self) {
-        if self.asleep.load(Ordering::Acquire) {
+        if self.asleep.load(Ordering::Relaxed) {
             // Taken and given back, so that the worker is either before its last look or waiting.
             drop(self.control());
             self.wake.notify_one();
@@ -71,7 +73,7 @@ impl<C> Bell<C> {
         has_work: impl FnOnce() -> bool,
     ) {
         let control = self.control();
-        self.asleep.store(true, Ordering::Release);
+        self.asleep.store(true, Ordering::Relaxed);
         if deep {
             self.state.fetch_or(IDLE, Ordering::AcqRel);
             fence(Ordering::SeqCst);
@@ -81,7 +83,7 @@ impl<C> Bell<C> {
         } else {
             drop(self.wake.wait_timeout(control, limit));
         }
-        self.asleep.store(false, Ordering::Release);
+        self.asleep.store(false, Ordering::Relaxed);
         if deep {
             self.state.fetch_and(!IDLE, Ordering::AcqRel);
         }
