@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use runtrail_core::event::Ctx;
-use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
+use runtrail_core::export::ExportError;
+use runtrail_core::pipeline::{Handle, MediaStore, Overflow, Pipeline, Settings};
 use runtrail_testkit::capture::Capture;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
@@ -52,7 +53,39 @@ fn end_of(child: Pid) -> Option<i32> {
     None
 }
 
-/// Lets the other thread end, also where a check failed: the test would wait for it forever.
+/// Takes media, and keeps none.
+struct Nowhere;
+
+impl MediaStore for Nowhere {
+    fn name(&self) -> &'static str {
+        "nowhere"
+    }
+
+    fn put(&mut self, _handle: &str, _bytes: &[u8], _mime: &str) -> Result<(), ExportError> {
+        Ok(())
+    }
+}
+
+/// Takes every lock of a pipeline all the time, so that some fork finds each of them held.
+fn hold_locks(trail: &Handle, done: &AtomicBool) -> u64 {
+    let mut noted = 0;
+    while !done.load(Ordering::Relaxed) {
+        for number in 0..50_u64 {
+            let run = trail.run("r2");
+            run.op("op", &Ctx::default(), || ())
+                .media(number.to_le_bytes().to_vec(), "a/b");
+            noted += 3;
+        }
+        // Its ring goes to the next one.
+        thread::scope(|scope| {
+            scope.spawn(|| trail.run("r3").annotate("n", || 1));
+        });
+        noted += 1;
+    }
+    noted
+}
+
+/// Lets the other threads end, also where a check failed: the test would wait for it forever.
 struct Done<'a>(&'a AtomicBool);
 
 impl Drop for Done<'_> {
@@ -71,7 +104,9 @@ fn a_forked_child_is_quiet_and_the_parent_goes_on() {
         ..Settings::default()
     };
     let builder = Pipeline::builder().settings(settings).exporter(capture);
+    let builder = builder.media_store(Nowhere);
     let mut trail = Some(builder.start().unwrap());
+    let handle = trail.as_ref().unwrap().handle();
     let run = trail.as_ref().unwrap().run("r1");
     let done = AtomicBool::new(false);
     let noted = thread::scope(|scope| {
@@ -83,6 +118,7 @@ fn a_forked_child_is_quiet_and_the_parent_goes_on() {
             }
             noted
         });
+        let holding = scope.spawn(|| hold_locks(&handle, &done));
         let over = Done(&done);
         for _ in 0..FORKS {
             run.annotate("parent", || "before");
@@ -98,7 +134,7 @@ fn a_forked_child_is_quiet_and_the_parent_goes_on() {
             }
         }
         drop(over);
-        busy.join().unwrap() + FORKS as u64
+        busy.join().unwrap() + holding.join().unwrap() + FORKS as u64
     });
     drop(run);
     let report = trail.take().unwrap().shutdown(LIMIT);
