@@ -20,6 +20,9 @@ use super::process_groups::bare;
 const LIMIT: Duration = Duration::from_secs(20);
 const SECRET: &str = "ghp_0123456789abcdefghijklmnopqrstuvwxyzAB";
 
+/// Makes processors anew, since they keep state.
+type Processors = fn() -> Vec<Box<dyn Processor>>;
+
 fn grouped(boundary: Boundary, op: &str) -> Vec<Box<dyn Processor>> {
     let settings = GroupBySettings::new(boundary);
     let aggregate = Aggregate::new(&AggregateSettings::of(op)).unwrap();
@@ -35,7 +38,7 @@ fn lines(events: &[TraceEvent]) -> Vec<String> {
 
 #[test]
 fn groups_and_summaries_do_not_depend_on_batches() {
-    let cases: [(&str, fn() -> Vec<Box<dyn Processor>>); 2] = [
+    let cases: [(&str, Processors); 2] = [
         ("group_by_yield", || {
             let boundary = EventMatch::kind("op_yield").op("stream.it");
             grouped(Boundary::EndsAt(boundary), "stream.w")
