@@ -128,8 +128,8 @@ impl Resolver {
         self.sheet.buffered()
     }
 
-    /// Takes the next record, and the path that it names. One that is shed goes no further unless losing it would tear a
-    /// subtree.
+    /// Takes the next record, and the path that it names. One that is shed goes no further unless
+    /// losing it would tear a subtree.
     pub(crate) fn push(&mut self, taken: &mut Taken<'_>, ctx: Option<&Ctx>, shed: bool) {
         let header = taken.header;
         match header.kind {
