@@ -7,7 +7,7 @@ mod scan;
 use std::borrow::Cow;
 use std::fmt;
 
-pub use canonical::canonical;
+pub use canonical::{Canonical, canonical, push_number};
 pub(crate) use repair::repair;
 pub(crate) use scan::{MAX_DEPTH, ScanError, Scanner};
 
@@ -161,6 +161,13 @@ pub fn compact(json: &str) -> String {
 
 /// Appends `text` as a JSON string, quoted and escaped.
 pub fn push_string(out: &mut String, text: &str) {
+    if scan::are_plain(text.as_bytes()) {
+        out.reserve(text.len() + 2);
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     // Writing to a String cannot fail, and a str always has a JSON form.
     if let Ok(quoted) = serde_json::to_string(text) {
         out.push_str(&quoted);

@@ -240,6 +240,13 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn string(&mut self) -> Scan<()> {
         self.expect(b'"', "`\"`")?;
+        self.rest_of_string()
+    }
+
+    /// Steps to behind the end of the string that the cursor is inside of, such as where
+    /// [`Scanner::plain_string`] gave up.
+    #[inline]
+    pub(crate) fn rest_of_string(&mut self) -> Scan<()> {
         loop {
             self.plain_run();
             match self.bytes.get(self.pos).copied() {
@@ -422,13 +429,19 @@ fn first_special(bytes: [u8; 8]) -> Option<usize> {
     (marks != 0).then(|| (marks.trailing_zeros() / 8) as usize)
 }
 
-/// Steps over blocks in which every byte stands for itself.
-fn after_plain_blocks(mut rest: &[u8]) -> &[u8] {
-    // Each part is zero for one sort of special byte alone, so the least over a block says whether
+/// Whether every byte stands for itself in a string.
+#[inline]
+pub(crate) fn are_plain(bytes: &[u8]) -> bool {
+    // Each part is zero for one sort of special byte alone, so the least over all says whether
     // there is one. Written this way it compiles to vector instructions.
     let least = |least: u8, &byte: &u8| least.min(byte ^ b'"').min(byte ^ b'\\').min(byte & 0xe0);
+    bytes.iter().fold(u8::MAX, least) != 0
+}
+
+/// Steps over blocks in which every byte stands for itself.
+fn after_plain_blocks(mut rest: &[u8]) -> &[u8] {
     while let Some((block, tail)) = rest.split_first_chunk::<64>()
-        && block.iter().fold(u8::MAX, least) != 0
+        && are_plain(block)
     {
         rest = tail;
     }
