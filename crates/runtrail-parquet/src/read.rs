@@ -8,6 +8,7 @@ mod others;
 mod part;
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -230,6 +231,29 @@ impl LakeReader {
             }
         }
         Ok(())
+    }
+}
+
+impl EventPart {
+    /// Reads the events of a row group and hands them over in portions, in the order of its rows, with the
+    /// bytes of text that each keeps alive. Rows that hold no event are noted. Where the row group is damaged,
+    /// what comes before the damage has been handed over.
+    pub fn read_events(
+        &self,
+        row_group: usize,
+        read: &mut EventsRead,
+        take: &mut dyn FnMut(Vec<TraceEvent>, usize),
+    ) -> Result<(), LakeReadError> {
+        let mut take = |events, bytes| {
+            take(events, bytes);
+            Ok::<(), Infallible>(())
+        };
+        read_group(self, row_group, part::Wanted::All, read, &mut take).map_err(|failed| {
+            match failed {
+                Failed::Part(error) => error,
+                Failed::Taker(never) => match never {},
+            }
+        })
     }
 }
 

@@ -56,6 +56,10 @@ impl Gatherer {
     }
 
     pub(super) fn push(&mut self, row: &EventRow<'_>) {
+        if self.rows.is_empty() {
+            // Grown step by step, it would be copied each time; what is not filled costs nothing.
+            self.text.reserve(CHUNK_BYTES + CHUNK_BYTES / 16);
+        }
         let same = self.ctx.segments().iter().map(Text::as_str);
         if !same.eq(row.ctx.iter().copied()) {
             self.ctx = Ctx::new(row.ctx.iter().copied());
@@ -65,7 +69,7 @@ impl Gatherer {
             row: row.row,
             complete: row.complete,
             event_id: self.keep(row.event_id),
-            request_id: self.keep(row.request_id),
+            request_id: self.keep_run(row.request_id),
             kind: kind.unwrap_or_else(|| EventKind::Unknown(Text::from(row.kind))),
             op_name: row.op_name.map(|name| self.keep(name)),
             ctx: self.ctx.clone(),
@@ -75,6 +79,15 @@ impl Gatherer {
             extra: row.extra.map(|extra| self.keep(extra)),
         };
         self.rows.push(held);
+    }
+
+    /// Keeps a run's id once for all of its rows that follow each other: the events then share it, and
+    /// comparing it costs nothing.
+    fn keep_run(&mut self, run: &str) -> Range<usize> {
+        match self.rows.last().map(|last| last.request_id.clone()) {
+            Some(last) if self.text.get(last.clone()) == Some(run) => last,
+            _ => self.keep(run),
+        }
     }
 
     fn keep(&mut self, text: &str) -> Range<usize> {

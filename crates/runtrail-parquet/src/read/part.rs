@@ -121,6 +121,37 @@ impl EventPart {
         self.read_wanted(row_group, Wanted::All, row)
     }
 
+    /// Hands over the run of each stretch of rows that are of one run, in their order. No other column is
+    /// read.
+    pub fn each_run(
+        &self,
+        row_group: usize,
+        call: &mut dyn FnMut(&str),
+    ) -> Result<(), LakeReadError> {
+        let mut last: Option<String> = None;
+        let mut rows = |run: &str| {
+            if last.as_deref() != Some(run) {
+                call(run);
+                run.clone_into(last.get_or_insert_default());
+            }
+        };
+        self.each_run_of_a_row(row_group, &mut rows)
+    }
+
+    fn each_run_of_a_row(
+        &self,
+        row_group: usize,
+        row: &mut dyn FnMut(&str),
+    ) -> Result<(), LakeReadError> {
+        let reader = self.reader(row_group, &["request_id"], None)?;
+        each_batch(&self.path, reader, &mut |batch| {
+            let runs = batch.column(0).as_string_view_opt();
+            let Some(runs) = runs else { return Ok(false) };
+            runs.iter().for_each(|run| row(run.unwrap_or_default()));
+            Ok(true)
+        })
+    }
+
     /// Whether a row group may hold a run, by its statistics and its bloom filter: `false` is sure.
     pub fn may_hold(&self, row_group: usize, request_id: &str) -> Result<bool, LakeReadError> {
         let Some(group) = self.metadata.metadata().row_groups().get(row_group) else {
@@ -170,25 +201,18 @@ impl EventPart {
         row_group: usize,
         wants: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Vec<Range<usize>>, LakeReadError> {
-        let reader = self.reader(row_group, &["request_id"], None)?;
         let mut found: Vec<Range<usize>> = Vec::new();
         let (mut row, mut last) = (0, (String::new(), false));
-        each_batch(&self.path, reader, &mut |batch| {
-            let runs = batch.column(0).as_string_view_opt();
-            let Some(runs) = runs else { return Ok(false) };
-            for run in runs {
-                let run = run.unwrap_or_default();
-                if row == 0 || last.0 != run {
-                    last = (run.to_owned(), wants(run));
-                }
-                match found.last_mut() {
-                    Some(range) if last.1 && range.end == row => range.end += 1,
-                    _ if last.1 => found.push(row..row + 1),
-                    _ => {}
-                }
-                row += 1;
+        self.each_run_of_a_row(row_group, &mut |run| {
+            if row == 0 || last.0 != run {
+                last = (run.to_owned(), wants(run));
             }
-            Ok(true)
+            match found.last_mut() {
+                Some(range) if last.1 && range.end == row => range.end += 1,
+                _ if last.1 => found.push(row..row + 1),
+                _ => {}
+            }
+            row += 1;
         })?;
         Ok(found)
     }
