@@ -25,6 +25,7 @@ pub struct Archive<'a> {
     on_reject: OnReject<'a>,
     strict: bool,
     careful: bool,
+    repeats: bool,
 }
 
 impl<'a> Archive<'a> {
@@ -44,6 +45,7 @@ impl<'a> Archive<'a> {
             on_reject: Box::new(|_| Ok(())),
             strict: false,
             careful: false,
+            repeats: false,
         })
     }
 
@@ -94,6 +96,13 @@ impl<'a> Archive<'a> {
         self
     }
 
+    /// Leaves exact repeats in what is handed out in order, each behind what it repeats. Neither they nor
+    /// conflicts are counted then.
+    pub fn with_repeats(mut self) -> Self {
+        self.repeats = true;
+        self
+    }
+
     /// Reads in order; events are handed out while the archive is read where its order allows it.
     pub fn sorted(self, read: ReadOptions, sort: SortOptions) -> Result<Sorted<'a>, ArchiveError> {
         self.ordered(read, sort, None)
@@ -134,7 +143,12 @@ impl<'a> Archive<'a> {
             max_runs: MAX_RUNS_BY_START,
             besides,
         };
-        ordering.sorted(self.on_reject)
+        let sorted = ordering.sorted(self.on_reject)?;
+        Ok(if self.repeats {
+            sorted.with_repeats()
+        } else {
+            sorted
+        })
     }
 
     fn read_into(

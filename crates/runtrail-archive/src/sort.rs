@@ -250,6 +250,7 @@ pub struct Sorted<'a> {
     /// What is left of the run that is handed out from a stream.
     run: std::vec::IntoIter<TraceEvent>,
     counts: SortCounts,
+    repeats: bool,
 }
 
 impl<'a> Sorted<'a> {
@@ -268,6 +269,15 @@ impl<'a> Sorted<'a> {
             ahead: None,
             run: Vec::new().into_iter(),
             counts: SortCounts::default(),
+            repeats: false,
+        }
+    }
+
+    /// Hands out exact repeats too, and counts neither them nor conflicts.
+    pub(crate) fn with_repeats(self) -> Self {
+        Self {
+            repeats: true,
+            ..self
         }
     }
 
@@ -301,6 +311,9 @@ impl<'a> Sorted<'a> {
             Feed::Stream(_) => self.fill_from_stream(&mut batch)?,
         }
         self.counts.runs += batch.ended.len() as u64;
+        if batch.events.is_empty() && self.repeats {
+            return Ok(None);
+        }
         if batch.events.is_empty() {
             let ids = self.ids.count();
             let ids = ids.map_err(|error| self.options.temp_error(error))?;
@@ -345,13 +358,20 @@ impl<'a> Sorted<'a> {
                 return Ok(());
             };
             let run = stream.next_run()?;
-            let counted = stream.take_ids().try_for_each(|id| self.ids.push_hash(id));
+            let counts = !self.repeats;
+            let mut ids = stream.take_ids().filter(|_| counts);
+            let counted = ids.try_for_each(|id| self.ids.push_hash(id));
+            drop(ids);
             counted.map_err(|error| self.options.temp_error(error))?;
             let Some(run) = run else {
                 return Ok(());
             };
             let read = run.len() as u64;
-            let run = dedup::without_repeats(run);
+            let run = if self.repeats {
+                run
+            } else {
+                dedup::without_repeats(run)
+            };
             self.counts.duplicates += read - run.len() as u64;
             for event in &run {
                 self.count(event);
@@ -384,6 +404,10 @@ impl<'a> Sorted<'a> {
             let Some(event) = next.map_err(|error| self.options.temp_error(error))? else {
                 return Ok(None);
             };
+            if self.repeats {
+                self.count(&event);
+                return Ok(Some(event));
+            }
             if last.is_none_or(|last| !self.dedup.is_repeat(last, &event)) {
                 self.count(&event);
                 let counted = self.ids.push(&event.event_id);

@@ -327,6 +327,28 @@ fn an_id_used_again_is_a_conflict_and_an_exact_copy_a_repeat() {
 }
 
 #[test]
+fn repeats_are_handed_out_where_they_are_wanted() {
+    let line = |run: &str, seq: u32| {
+        format!(
+            r#"{{"event_id":"{run}{seq}","request_id":"{run}","kind":"op_end","timestamp":"2026-11-21T01:36:{seq:02}Z","seq":{seq}}}"#
+        )
+    };
+    let lines = [("a", 1), ("b", 2), ("a", 3), ("a", 1), ("b", 2), ("b", 2)];
+    let lines = lines.map(|(run, seq)| line(run, seq));
+    let files = Files::new();
+    let path = files.write("a.jsonl", lines.join("\n"));
+    for sort in memories() {
+        let archive = Archive::open(&[&path]).unwrap().with_repeats();
+        let mut sorted = archive.sorted(ReadOptions::default(), sort).unwrap();
+        let (events, counts) = drain(&mut sorted);
+        let ids: Vec<&str> = events.iter().map(|event| event.event_id.as_str()).collect();
+        assert_eq!(ids, ["a1", "a1", "a3", "b2", "b2", "b2"]);
+        let counted = (counts.events, counts.duplicates, counts.conflicts);
+        assert_eq!(counted, (6, 0, 0));
+    }
+}
+
+#[test]
 fn nothing_comes_of_nothing() {
     let mut sorted = Sorter::new(SortOptions::default()).finish().unwrap();
     assert_eq!(drain(&mut sorted), (Vec::new(), SortCounts::default()));
