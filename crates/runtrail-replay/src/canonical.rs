@@ -1,8 +1,9 @@
 //! Checksums of content.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use runtrail_core::json::{RawJson, canonical};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 /// Names how checksums are made: SHA-256 over canonical JSON (RFC 8785, integers kept exact).
@@ -25,24 +26,50 @@ impl Checksum {
 
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{ALGORITHM}:")?;
-        f.write_str(&hex(&self.digest))
+        f.write_str(ALGORITHM)?;
+        f.write_str(":")?;
+        let mut digits = [0; 64];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.digest) {
+            pair.copy_from_slice(&hex_of(byte));
+        }
+        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
     }
 }
 
-impl serde::Serialize for Checksum {
+impl Serialize for Checksum {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Checksum {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.strip_prefix(ALGORITHM);
+        let digits = digits.and_then(|text| text.strip_prefix(':'));
+        let digest = digits.and_then(digest_of_hex);
+        let digest = digest.ok_or_else(|| serde::de::Error::custom("not a checksum"))?;
+        Ok(Self { digest })
+    }
+}
+
+fn digest_of_hex(digits: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    for (at, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(digits.get(2 * at..2 * at + 2)?, 16).ok()?;
+    }
+    (hex(&digest) == digits).then_some(digest)
+}
+
+fn hex_of(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [byte >> 4, byte & 0xf].map(|half| DIGITS[usize::from(half)])
+}
+
 /// Writes bytes as hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    let digits = bytes.iter().flat_map(|byte| hex_of(*byte));
+    digits.map(char::from).collect()
 }
 
 /// Returns the checksum of a JSON value: of its canonical form, so that white space, the order of keys
@@ -53,26 +80,45 @@ pub fn checksum_of(value: RawJson<'_>) -> Checksum {
     }
 }
 
-/// Builds the digest of a value from parts that are canonical already.
-#[derive(Default)]
-pub(crate) struct Digester(Sha256);
+/// Returns the checksum of a text that is canonical already.
+pub(crate) fn checksum_of_canonical(text: &str) -> Checksum {
+    Checksum {
+        digest: Sha256::digest(text).into(),
+    }
+}
 
-impl Digester {
+/// Makes the checksum of a text that is canonical already and comes in parts.
+#[derive(Default)]
+pub(crate) struct Hasher(Sha256);
+
+impl Hasher {
     pub(crate) fn text(&mut self, canonical: &str) {
         self.0.update(canonical);
-    }
-
-    /// Takes a value's text; what is no JSON, which no event holds, counts as the text that it is.
-    pub(crate) fn value(&mut self, text: &str) {
-        match RawJson::parse(text) {
-            Some(value) => self.0.update(canonical(value)),
-            None => self.0.update(text),
-        }
     }
 
     pub(crate) fn finish(self) -> Checksum {
         Checksum {
             digest: self.0.finalize().into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checksum_is_read_as_it_was_written() {
+        let checksum = checksum_of_canonical("{}");
+        let text = serde_json::to_string(&checksum).unwrap();
+        assert_eq!(serde_json::from_str::<Checksum>(&text).unwrap(), checksum);
+        for other in [
+            text.replace("jcs-1", "jcs-2"),
+            text.replace(":44", ":4"),
+            text.replace(":44", ":+4"),
+            text.to_uppercase(),
+        ] {
+            assert!(serde_json::from_str::<Checksum>(&other).is_err(), "{other}");
         }
     }
 }

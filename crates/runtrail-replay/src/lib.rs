@@ -59,7 +59,7 @@ pub mod verify;
 pub use canonical::{ALGORITHM, Checksum, checksum_of};
 pub use cutoff::Cutoff;
 pub use error::{Limited, ReplayError};
-pub use project::{Moment, Projection, ProjectionError, Projections, SpanState};
+pub use project::{Moment, Projection, ProjectionError, Projections, Shown, SpanState};
 pub use snapshot::{SNAPSHOT_SCHEMA, SNAPSHOT_VERSION, Snapshot};
 pub use state::{CurrentOp, LastEvent, RunState, UsageState};
 pub use status::{Conflict, Status, StatusMachine};

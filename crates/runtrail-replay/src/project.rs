@@ -5,6 +5,7 @@ mod spans;
 mod usage;
 
 use runtrail_core::event::TraceEvent;
+use runtrail_core::json::Canonical;
 use runtrail_core::span::{RunSummary, SpanRecord};
 
 use crate::state::RunState;
@@ -28,8 +29,8 @@ pub trait Projection: Send {
     /// Takes a span that has closed.
     fn closed(&mut self, span: &SpanRecord);
 
-    /// Returns what it shows at a moment, as one JSON value. It is not changed by it.
-    fn view(&self, moment: &Moment<'_>) -> Result<String, ProjectionError>;
+    /// Returns what it shows at a moment. It is not changed by it.
+    fn view(&self, moment: &Moment<'_>) -> Result<Shown, ProjectionError>;
 
     /// Returns what it has gathered, as text, to go on from.
     fn save(&self) -> Result<String, ProjectionError>;
@@ -39,6 +40,41 @@ pub trait Projection: Send {
 
     /// Says what it left out because of a limit.
     fn limited(&self) -> Option<String>;
+}
+
+/// What a projection shows: one JSON value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    text: String,
+    is_canonical: bool,
+}
+
+impl Shown {
+    /// Takes a value's text. It is looked at when it is used.
+    pub fn json(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            is_canonical: false,
+        }
+    }
+
+    /// Takes a text that was written in canonical form.
+    fn canonical(text: String) -> Self {
+        Self {
+            text,
+            is_canonical: true,
+        }
+    }
+
+    /// Returns the value in canonical form; `None` where the text is no JSON value.
+    pub(crate) fn into_canonical(self) -> Option<String> {
+        if self.is_canonical {
+            return Some(self.text);
+        }
+        let mut canonical = String::with_capacity(self.text.len());
+        let done = Canonical::default().push(&mut canonical, &self.text);
+        done.then_some(canonical)
+    }
 }
 
 /// A moment of a run.
@@ -143,8 +179,8 @@ impl Projection for Run {
 
     fn closed(&mut self, _span: &SpanRecord) {}
 
-    fn view(&self, moment: &Moment<'_>) -> Result<String, ProjectionError> {
-        to_json(self.name(), moment.run)
+    fn view(&self, moment: &Moment<'_>) -> Result<Shown, ProjectionError> {
+        to_json(self.name(), moment.run).map(Shown::json)
     }
 
     fn save(&self) -> Result<String, ProjectionError> {

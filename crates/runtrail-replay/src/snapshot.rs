@@ -11,7 +11,6 @@ use serde_json::value::RawValue;
 use crate::canonical::checksum_of;
 use crate::error::ReplayError;
 use crate::project::Projections;
-use crate::state::LastEvent;
 use crate::stream::{ReplayOptions, Replayer};
 
 /// The schema that a snapshot states.
@@ -53,7 +52,6 @@ struct State {
     fold: Option<String>,
     /// The events at the last position, as lines.
     here: Vec<String>,
-    last: Option<LastEvent>,
     limits: Vec<String>,
     upcasters: String,
     projections: BTreeMap<String, Saved>,
@@ -81,7 +79,6 @@ impl Replayer {
             fold: run.as_deref().and_then(|run| self.fold.save_run(run)),
             request_id: run,
             here: self.repeats.here.iter().map(event_to_json).collect(),
-            last: self.last.clone(),
             limits: self.limits.iter().cloned().collect(),
             upcasters: self.options.upcasters.digest(),
             projections,
@@ -151,7 +148,6 @@ impl Replayer {
             replayer.repeats.here.push(event);
         }
         replayer.request_id = state.request_id;
-        replayer.last = state.last;
         replayer.limits = state.limits.into_iter().collect();
         Ok(replayer)
     }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use runtrail_core::event::TraceEvent;
 use runtrail_core::fold::{Fold, FoldLimits};
-use runtrail_core::json::{RawJson, canonical};
+use runtrail_core::json::push_string;
 use runtrail_core::span::{RunSummary, SpanRecord};
 use runtrail_core::text::Text;
 
-use crate::canonical::{Checksum, Digester};
+use crate::canonical::{Checksum, Hasher};
 use crate::cutoff::Cutoff;
 use crate::error::{Limited, ReplayError};
-use crate::project::{Moment, Projections};
+use crate::project::{Moment, ProjectionError, Projections};
 use crate::state::{LastEvent, RunState};
 use crate::status::Status;
 use crate::upcast::Upcasters;
@@ -49,18 +49,18 @@ impl Replayed {
                 reasons: self.limits.clone(),
             });
         }
-        let mut digester = Digester::default();
         let upcasters = self.upcasters.as_deref().unwrap_or_default();
-        digester.text(&format!("{{\"upcasters\":\"{upcasters}\",\"views\":{{"));
+        let mut hasher = Hasher::default();
+        hasher.text(&format!("{{\"upcasters\":\"{upcasters}\",\"views\":{{"));
         for (index, (name, view)) in self.views.iter().enumerate() {
             let mut key = String::from(if index == 0 { "" } else { "," });
-            runtrail_core::json::push_string(&mut key, name);
+            push_string(&mut key, name);
             key.push(':');
-            digester.text(&key);
-            digester.text(view);
+            hasher.text(&key);
+            hasher.text(view);
         }
-        digester.text("}}");
-        Ok(digester.finish())
+        hasher.text("}}");
+        Ok(hasher.finish())
     }
 }
 
@@ -98,7 +98,6 @@ pub struct Replayer {
     pub(crate) options: ReplayOptions,
     pub(crate) request_id: Option<Text>,
     pub(crate) repeats: Repeats,
-    pub(crate) last: Option<LastEvent>,
     pub(crate) limits: BTreeSet<String>,
     spans: Vec<SpanRecord>,
 }
@@ -112,7 +111,6 @@ impl Replayer {
             options,
             request_id: None,
             repeats: Repeats::default(),
-            last: None,
             limits: BTreeSet::new(),
             spans: Vec::new(),
         }
@@ -120,7 +118,10 @@ impl Replayer {
 
     /// Takes the next event of the run; an exact repeat changes nothing. Events must come in their order.
     pub fn push(&mut self, event: &TraceEvent) -> Result<(), ReplayError> {
-        match &self.request_id {
+        // The event before is mostly of the same chunk, where a run's id is known to be equal without a
+        // look at it.
+        let last = self.repeats.here.last().map(|last| &last.request_id);
+        match last.or(self.request_id.as_ref()) {
             None => self.request_id = Some(event.request_id.detached()),
             Some(run) if *run != event.request_id => {
                 return Err(ReplayError::ManyRuns(
@@ -138,7 +139,6 @@ impl Replayer {
         if self.repeats.is_repeat(event) {
             return Ok(());
         }
-        self.last = Some(LastEvent::of(event));
         let raised = if self.options.upcasters.is_empty() {
             None
         } else {
@@ -189,7 +189,7 @@ impl Replayer {
     }
 
     fn hand_out(&mut self) {
-        for span in self.spans.drain(..) {
+        for span in &self.spans {
             if span.content_dropped > 0 {
                 self.limits
                     .insert("content beyond the fold's limits".to_owned());
@@ -197,8 +197,9 @@ impl Replayer {
             self.projections
                 .0
                 .iter_mut()
-                .for_each(|projection| projection.closed(&span));
+                .for_each(|projection| projection.closed(span));
         }
+        self.spans.clear();
     }
 
     fn at(
@@ -208,7 +209,7 @@ impl Replayer {
         status: Status,
     ) -> Result<Replayed, ReplayError> {
         let run = match summary {
-            Some(summary) => RunState::of(summary, open, status, self.last.clone()),
+            Some(summary) => RunState::of(summary, open, status, self.repeats.last_event()),
             None => RunState {
                 request_id: self.request_id.clone().unwrap_or_default(),
                 ..RunState::default()
@@ -230,11 +231,11 @@ impl Replayer {
         let mut views = BTreeMap::new();
         for projection in &self.projections.0 {
             limits.extend(projection.limited());
-            let view = projection.view(&moment)?;
-            let value = RawJson::parse(&view).ok_or_else(|| {
-                crate::project::ProjectionError::new(projection.name(), "its view is no JSON value")
+            let view = projection.view(&moment)?.into_canonical();
+            let view = view.ok_or_else(|| {
+                ProjectionError::new(projection.name(), "its view is no JSON value")
             })?;
-            views.insert(projection.name().to_owned(), canonical(value));
+            views.insert(projection.name().to_owned(), view);
         }
         let steps = &self.options.upcasters;
         Ok(Replayed {
@@ -254,6 +255,11 @@ pub(crate) struct Repeats {
 }
 
 impl Repeats {
+    /// Returns what is told of the last event that was no repeat.
+    fn last_event(&self) -> Option<LastEvent> {
+        self.here.last().map(LastEvent::of)
+    }
+
     pub(crate) fn is_late(&self, event: &TraceEvent) -> bool {
         self.here
             .first()

@@ -3,7 +3,7 @@
 use runtrail_core::event::TraceEvent;
 use runtrail_core::span::SpanRecord;
 
-use super::{Moment, Projection, ProjectionError, to_json};
+use super::{Moment, Projection, ProjectionError, Shown, to_json};
 
 /// The links are gathered by the fold.
 pub(super) struct Links;
@@ -21,14 +21,9 @@ impl Projection for Links {
 
     fn closed(&mut self, _span: &SpanRecord) {}
 
-    fn view(&self, moment: &Moment<'_>) -> Result<String, ProjectionError> {
-        to_json(
-            self.name(),
-            &moment
-                .summary
-                .map(|run| run.links.as_slice())
-                .unwrap_or_default(),
-        )
+    fn view(&self, moment: &Moment<'_>) -> Result<Shown, ProjectionError> {
+        let links = moment.summary.map(|run| run.links.as_slice());
+        to_json(self.name(), &links.unwrap_or_default()).map(Shown::json)
     }
 
     fn save(&self) -> Result<String, ProjectionError> {

@@ -7,7 +7,7 @@ use runtrail_core::json::RawJson;
 use runtrail_core::span::{SpanRecord, Usage};
 use serde::Serialize;
 
-use super::{Moment, Projection, ProjectionError, to_json};
+use super::{Moment, Projection, ProjectionError, Shown, to_json};
 use crate::state::UsageState;
 
 /// Models told apart; calls of others are counted as `other`.
@@ -17,7 +17,7 @@ const MAX_MODELS: usize = 1024;
 pub(super) struct ByModel(BTreeMap<String, Usage>);
 
 #[derive(Serialize)]
-struct Shown<'v> {
+struct Spent<'v> {
     total: UsageState,
     by_model: BTreeMap<&'v str, UsageState>,
 }
@@ -53,17 +53,15 @@ impl Projection for ByModel {
 
     fn closed(&mut self, _span: &SpanRecord) {}
 
-    fn view(&self, moment: &Moment<'_>) -> Result<String, ProjectionError> {
+    fn view(&self, moment: &Moment<'_>) -> Result<Shown, ProjectionError> {
         let models = self.0.iter();
-        to_json(
-            self.name(),
-            &Shown {
-                total: moment.run.usage.clone(),
-                by_model: models
-                    .map(|(model, usage)| (model.as_str(), usage.into()))
-                    .collect(),
-            },
-        )
+        let spent = Spent {
+            total: moment.run.usage.clone(),
+            by_model: models
+                .map(|(model, usage)| (model.as_str(), usage.into()))
+                .collect(),
+        };
+        to_json(self.name(), &spent).map(Shown::json)
     }
 
     fn save(&self) -> Result<String, ProjectionError> {

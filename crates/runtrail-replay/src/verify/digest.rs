@@ -3,6 +3,7 @@
 use runtrail_core::event::TraceEvent;
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
+use sha2::{Digest as _, Sha256};
 
 /// A digest of an event's or a run's content.
 pub type Digest = [u8; 32];
@@ -41,8 +42,11 @@ pub struct EventContent<'e, C> {
     pub extra: Option<&'e str>,
 }
 
-/// Makes digests of events: BLAKE3 over their parts, each after its length, so that no two different
+/// Makes digests of events: SHA-256 over their parts, each after its length, so that no two different
 /// events have the same text.
+///
+/// An event is a few hundred bytes, of which processors that have instructions for SHA-256 make a digest
+/// in half the time that BLAKE3 takes, which gains only on longer texts.
 #[derive(Debug, Default)]
 pub struct EventDigester {
     bytes: Vec<u8>,
@@ -78,17 +82,17 @@ impl EventDigester {
         self.part(event.kind);
         self.optional(event.op_name);
         for segment in event.ctx {
-            self.part(segment);
+            self.optional(Some(segment));
         }
-        // No text is as long, so that it ends the list.
-        self.number(u64::MAX);
+        self.optional(None);
         self.bytes
             .extend_from_slice(&event.timestamp.micros().to_le_bytes());
-        self.number(u64::from(event.timestamp.nanos()));
+        self.bytes
+            .extend_from_slice(&event.timestamp.nanos().to_le_bytes());
         self.number(event.seq);
         self.part(event.payload);
         self.optional(event.extra);
-        let digest = blake3::hash(&self.bytes).into();
+        let digest = Sha256::digest(&self.bytes).into();
         if self.bytes.capacity() > KEPT_BYTES {
             self.bytes = Vec::new();
         }
@@ -100,15 +104,21 @@ impl EventDigester {
         self.bytes.extend_from_slice(text.as_bytes());
     }
 
+    /// Takes a text that may be missing, or the next of a list, which ends with a missing one: 0 stands
+    /// for it, and all lengths are one more.
     fn optional(&mut self, text: Option<&str>) {
-        match text {
-            Some(text) => self.part(text),
-            None => self.number(u64::MAX),
-        }
+        self.number(text.map_or(0, |text| text.len() as u64 + 1));
+        self.bytes
+            .extend_from_slice(text.unwrap_or_default().as_bytes());
     }
 
-    fn number(&mut self, number: u64) {
-        self.bytes.extend_from_slice(&number.to_le_bytes());
+    /// Takes a number by seven bits at a time, the lowest first: most are small.
+    fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(number as u8);
     }
 }
 
@@ -137,6 +147,7 @@ mod tests {
             ("001Z", "002Z"),
             ("01:00:00", "01:00:01"),
             ("\"seq\":1", "\"seq\":2"),
+            ("\"seq\":1", "\"seq\":129"),
             (r#"{"a":1}"#, r#"{"a": 1}"#),
             (r#","host":"h""#, ""),
         ] {

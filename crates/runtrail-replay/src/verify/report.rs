@@ -152,6 +152,15 @@ impl Findings {
         }
     }
 
+    /// Adds what was found elsewhere.
+    pub fn append(&mut self, other: Self) {
+        for (outcome, count) in other.counts {
+            *self.counts.entry(outcome).or_default() += count;
+        }
+        let room = MAX_LISTED.saturating_sub(self.listed.len());
+        self.listed.extend(other.listed.into_iter().take(room));
+    }
+
     /// Returns how many there are of an outcome.
     pub fn count(&self, outcome: Outcome) -> u64 {
         self.counts.get(&outcome).copied().unwrap_or(0)
@@ -224,6 +233,12 @@ mod tests {
             findings.add(Finding::new(Outcome::MissingEvent, "x"));
         }
         assert_eq!(findings.listed.len(), MAX_LISTED);
+        let mut both = findings.clone();
+        both.append(findings.clone());
+        assert_eq!(
+            (both.total(), both.listed.len()),
+            (2 * findings.total(), MAX_LISTED)
+        );
         findings.relabel(Outcome::MissingEvent, Outcome::Pending);
         assert_eq!(findings.count(Outcome::Pending), MAX_LISTED as u64 + 5);
         assert_eq!(

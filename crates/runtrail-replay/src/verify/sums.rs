@@ -60,10 +60,12 @@ impl RunSum {
     }
 }
 
+type Entries = HashMap<RunKey, RunSum, foldhash::fast::RandomState>;
+
 /// Adds up digests by run. What does not fit in memory goes to temporary files without names.
 #[derive(Debug)]
 pub struct RunSums {
-    entries: HashMap<RunKey, RunSum>,
+    entries: Entries,
     limit: usize,
     folder: Option<PathBuf>,
     spills: Vec<File>,
@@ -74,7 +76,7 @@ impl RunSums {
     /// Makes empty sums that take about so many bytes of memory.
     pub fn new(memory: usize, folder: Option<PathBuf>) -> Self {
         Self {
-            entries: HashMap::new(),
+            entries: Entries::default(),
             limit: (memory / ENTRY_BYTES).max(16),
             folder,
             spills: Vec::new(),
@@ -139,7 +141,7 @@ impl RunSums {
     }
 }
 
-fn sorted(entries: HashMap<RunKey, RunSum>) -> Vec<(RunKey, RunSum)> {
+fn sorted(entries: Entries) -> Vec<(RunKey, RunSum)> {
     let mut entries: Vec<_> = entries.into_iter().collect();
     entries.sort_unstable_by_key(|(run, _)| *run);
     entries

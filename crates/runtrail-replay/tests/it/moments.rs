@@ -6,7 +6,7 @@ use runtrail_core::span::SpanRecord;
 use runtrail_core::time::Timestamp;
 use runtrail_replay::{
     Cutoff, Moment, Projection, ProjectionError, Projections, ReplayError, ReplayOptions, Replayed,
-    Replayer, Snapshot, Status, Upcasters, replay,
+    Replayer, Shown, Snapshot, Status, Upcasters, replay,
 };
 use runtrail_testkit::run::RunBuilder;
 use serde_json::Value;
@@ -165,8 +165,8 @@ impl Projection for Kinds {
 
     fn closed(&mut self, _: &SpanRecord) {}
 
-    fn view(&self, _: &Moment<'_>) -> Result<String, ProjectionError> {
-        self.save()
+    fn view(&self, _: &Moment<'_>) -> Result<Shown, ProjectionError> {
+        self.save().map(Shown::json)
     }
 
     fn save(&self) -> Result<String, ProjectionError> {
