@@ -2,10 +2,11 @@
 //!
 //! Quick looks at the journal, the log and the files. By default every event of both sides is read once, and
 //! each run's events are added up by their digests: neither side is sorted. Only runs whose sums differ are
-//! read again, sorted and compared event by event. Deep replays both sides as well.
+//! read again, sorted and compared event by event. Deep replays both sides as well, while they are read.
 
 mod deep;
 mod explain;
+mod groups;
 mod journal;
 mod parts;
 mod scan;
@@ -93,13 +94,14 @@ pub(crate) fn verify(job: &Job<'_>) -> Result<Verified, Failure> {
             verified.findings.add(Finding::new(Outcome::Limited, what));
             return Ok(verified);
         }
-        let differing = scan::compare(job, &mut verified, &mut suspects)?;
-        if !differing.is_empty() {
+        if job.depth >= Depth::Replays {
+            let compared = deep::compare(job, &mut verified, &mut suspects)?;
+            explain::explain(job, &compared.differing, &suspects, &mut verified)?;
+            deep::tell(job, &compared, &mut verified)?;
+        } else {
+            let differing = scan::compare(job, &mut verified, &mut suspects)?;
             explain::explain(job, &differing, &suspects, &mut verified)?;
         }
-    }
-    if job.depth >= Depth::Replays {
-        deep::compare(job, &mut verified)?;
     }
     parts::name_what_no_run_explains(&suspects, &mut verified.findings);
     journal::excuse(job, &mut verified);

@@ -31,6 +31,9 @@ pub(super) fn explain(
     suspects: &Suspects,
     verified: &mut Verified,
 ) -> Result<(), Failure> {
+    if differing.is_empty() {
+        return Ok(());
+    }
     verified.runs_compared_closely = differing.len() as u64;
     let mut source = Flow::new(sorted_source(job, differing)?);
     let (copy, parts) = sorted_lake(job, differing)?;

@@ -5,16 +5,17 @@ use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use runtrail_archive::{ArchiveError, Progress, Reader, Reject, Sink, resolve_with};
+use runtrail_archive::{ArchiveError, Progress, ReadReport, Reader, Reject, Sink, resolve_with};
 use runtrail_core::event::TraceEvent;
-use runtrail_parquet::{EventPart, EventRow, Table};
+use runtrail_parquet::EventRow;
 use runtrail_replay::verify::{
-    Differing, EventContent, EventDigester, Finding, Outcome, RunKey, RunSum, RunSums,
+    Comparison, Differing, EventContent, EventDigester, Finding, Outcome, RunKey, RunSum, RunSums,
     compare as compare_sums, run_key,
 };
 
+use super::groups::{RowGroups, problems_of};
 use super::parts::Suspects;
 use super::{Job, Verified};
 use crate::code::Code;
@@ -30,24 +31,36 @@ pub(super) fn compare(
     verified: &mut Verified,
     suspects: &mut Suspects,
 ) -> Result<HashMap<RunKey, Differing>, Failure> {
-    let lake = LakeScan::new(job);
-    let (source, ()) = std::thread::scope(|scope| {
-        let readers: Vec<_> = (0..job.read.threads.div_ceil(2))
-            .map(|_| scope.spawn(|| lake.read()))
-            .collect();
-        let source = source_sums(job, verified);
-        if source.is_err() {
-            lake.next.store(usize::MAX / 2, Ordering::Relaxed);
-        }
-        for reader in readers {
-            if reader.join().is_err() {
-                lake.fail(io::Error::other("a thread that read the lake panicked"));
-            }
-        }
-        (source, ())
+    let groups = RowGroups::open(job);
+    let found = Mutex::new(Found {
+        sums: RunSums::new(job.memory / SHARE, job.temp.map(Into::into)),
+        problems: Vec::new(),
+        failure: None,
     });
-    let source = source?;
-    let (copy, problems) = lake.finish().map_err(|error| temp_failed(job, &error))?;
+    let source = groups.read_beside(job, &|groups| read_groups(groups, &found), &mut || {
+        source_sums(job, verified)
+    })?;
+    let Found {
+        sums: copy,
+        mut problems,
+        failure,
+    } = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if let Some(error) = failure {
+        return Err(temp_failed(job, &error));
+    }
+    problems.extend(groups.into_problems());
+    settle(job, (source, copy), problems, verified, suspects)
+}
+
+/// Tells what could not be read of the lake, and compares the sums of both sides; returns the runs that
+/// differ.
+pub(super) fn settle(
+    job: &Job<'_>,
+    (source, copy): (RunSums, RunSums),
+    problems: Vec<(String, String)>,
+    verified: &mut Verified,
+    suspects: &mut Suspects,
+) -> Result<HashMap<RunKey, Differing>, Failure> {
     for (part, what) in problems {
         suspects.unread.push(part.clone());
         verified
@@ -60,11 +73,7 @@ pub(super) fn compare(
         return Err(interrupted());
     }
     (verified.source, verified.lake) = (source.total(), copy.total());
-    let compared = source
-        .into_sorted()
-        .and_then(|source| Ok((source, copy.into_sorted()?)))
-        .and_then(|(source, copy)| compare_sums(source, copy));
-    let compared = compared.map_err(|error| temp_failed(job, &error))?;
+    let compared = compared(job, source, copy)?;
     verified.runs_matching = compared.matching;
     if compared.more_differing > 0 {
         let what = format!(
@@ -74,6 +83,19 @@ pub(super) fn compare(
         verified.findings.add(Finding::new(Outcome::Count, what));
     }
     Ok(compared.differing)
+}
+
+/// Compares the sums of two sides.
+pub(super) fn compared(
+    job: &Job<'_>,
+    source: RunSums,
+    copy: RunSums,
+) -> Result<Comparison, Failure> {
+    source
+        .into_sorted()
+        .and_then(|source| Ok((source, copy.into_sorted()?)))
+        .and_then(|(source, copy)| compare_sums(source, copy))
+        .map_err(|error| temp_failed(job, &error))
 }
 
 pub(super) fn interrupted() -> Failure {
@@ -109,7 +131,12 @@ fn source_sums(job: &Job<'_>, verified: &mut Verified) -> Result<RunSums, Failur
             return Err(interrupted());
         }
     }
-    let report = reader.finish();
+    note_report(&reader.finish(), verified);
+    Ok(adding.sums)
+}
+
+/// Notes what of the sources is no event, or could not be read.
+pub(super) fn note_report(report: &ReadReport, verified: &mut Verified) {
     verified.rejected = report.rejected();
     for (file, why) in &report.failed {
         let finding = Finding::new(
@@ -118,7 +145,6 @@ fn source_sums(job: &Job<'_>, verified: &mut Verified) -> Result<RunSums, Failur
         );
         verified.findings.add(finding.part(file));
     }
-    Ok(adding.sums)
 }
 
 /// Adds up the events of the sources.
@@ -159,94 +185,26 @@ impl Sink for Adding {
     }
 }
 
-/// The lake's side: row groups that threads take one after another.
-struct LakeScan<'j> {
-    parts: Vec<EventPart>,
-    /// Part and row group.
-    groups: Vec<(usize, usize)>,
-    next: AtomicUsize,
-    found: Mutex<Found>,
-    job: &'j Job<'j>,
-}
-
+/// The lake's side.
 struct Found {
     sums: RunSums,
     problems: Vec<(String, String)>,
     failure: Option<io::Error>,
 }
 
-impl<'j> LakeScan<'j> {
-    fn new(job: &'j Job<'j>) -> Self {
-        let mut problems = Vec::new();
-        let mut parts = Vec::new();
-        for listed in job.lake.listing().parts_of(Table::Events) {
-            match job.lake.open_part(listed) {
-                Ok(part) => parts.push(part),
-                // A footer that cannot be read has been told already.
-                Err(error @ runtrail_parquet::LakeReadError::Form { .. }) => {
-                    problems.push((listed.path.clone(), error.reason()));
-                }
-                Err(_) => {}
+/// Adds up row groups until there are no more.
+fn read_groups(groups: &RowGroups, found: &Mutex<Found>) {
+    let mut digester = EventDigester::default();
+    while let Some((part, group)) = groups.take() {
+        let mut rows = GroupSums::default();
+        let read = part.read_rows(group, &mut |row| rows.add(row, &mut digester));
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        let problems = problems_of(part, read, rows.incomplete);
+        found.problems.extend(problems);
+        for (run, sum) in rows.runs {
+            if let Err(error) = found.sums.add_sum(run, &sum) {
+                found.failure = Some(error);
             }
-        }
-        let groups = parts.iter().enumerate();
-        let groups =
-            groups.flat_map(|(at, part)| (0..part.row_groups()).map(move |group| (at, group)));
-        Self {
-            groups: groups.collect(),
-            parts,
-            next: AtomicUsize::new(0),
-            found: Mutex::new(Found {
-                sums: RunSums::new(job.memory / SHARE, job.temp.map(Into::into)),
-                problems,
-                failure: None,
-            }),
-            job,
-        }
-    }
-
-    /// Reads row groups until there are no more.
-    fn read(&self) {
-        let mut digester = EventDigester::default();
-        while let Some(&(part, group)) = self.groups.get(self.next.fetch_add(1, Ordering::Relaxed))
-        {
-            if self.job.cancelled.load(Ordering::Relaxed) {
-                return;
-            }
-            let part = &self.parts[part];
-            let mut rows = GroupSums::default();
-            let read = part.read_rows(group, &mut |row| rows.add(row, &mut digester));
-            let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(error) = read {
-                found
-                    .problems
-                    .push((part.path().to_owned(), error.reason()));
-            }
-            if rows.incomplete > 0 {
-                let what = format!("{} rows hold no event", rows.incomplete);
-                found.problems.push((part.path().to_owned(), what));
-            }
-            for (run, sum) in rows.runs {
-                if let Err(error) = found.sums.add_sum(run, &sum) {
-                    found.failure = Some(error);
-                }
-            }
-        }
-    }
-
-    fn fail(&self, error: io::Error) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.failure = Some(error);
-    }
-
-    fn finish(self) -> io::Result<(RunSums, Vec<(String, String)>)> {
-        let found = self
-            .found
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        match found.failure {
-            Some(error) => Err(error),
-            None => Ok((found.sums, found.problems)),
         }
     }
 }

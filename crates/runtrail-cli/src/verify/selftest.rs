@@ -21,7 +21,7 @@ const RUN: &str = "self-test";
 /// What a copy is called, what is changed in it, and what that must be found to be.
 type Copy = (&'static str, fn(&mut Vec<String>), Option<Outcome>);
 
-fn lines() -> Vec<String> {
+pub(super) fn lines() -> Vec<String> {
     let line = |seq: usize| {
         let kind = if seq.is_multiple_of(2) {
             "op_start"
@@ -102,7 +102,7 @@ fn is_as_wanted(findings: &Findings, wanted: Option<Outcome>) -> bool {
     findings.verdict() == Verdict::Mismatch && findings.listed.iter().any(named)
 }
 
-fn export(lines: &[String], folder: &Path) -> Result<LakeReader, Failure> {
+pub(super) fn export(lines: &[String], folder: &Path) -> Result<LakeReader, Failure> {
     let failed = |error: &(dyn std::error::Error + 'static)| Failure::of(Code::Io, error);
     let mut reader = WireReader::default();
     let events = lines.iter().map(|line| reader.read(&line.as_str().into()));
