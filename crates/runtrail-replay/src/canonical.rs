@@ -68,8 +68,22 @@ fn hex_of(byte: u8) -> [u8; 2] {
 
 /// Writes bytes as hex digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| hex_of(*byte));
-    digits.map(char::from).collect()
+    let mut out = String::with_capacity(2 * bytes.len());
+    push_hex(&mut out, bytes);
+    out
+}
+
+/// Appends bytes as hex digits.
+pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
+    // By digests and their halves: pushed one by one, digits cost several times as much.
+    for part in bytes.chunks(8) {
+        let mut digits = [0; 16];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(part) {
+            pair.copy_from_slice(&hex_of(*byte));
+        }
+        let digits = digits.get(..2 * part.len()).unwrap_or_default();
+        out.push_str(std::str::from_utf8(digits).unwrap_or_default());
+    }
 }
 
 /// Returns the checksum of a JSON value: of its canonical form, so that white space, the order of keys

@@ -134,14 +134,15 @@ impl<'t, 'o> Writer<'t, 'o> {
     fn string(&mut self) -> Option<Quoted<'t>> {
         let start = self.scanner.pos();
         let is_plain = self.scanner.plain_string().is_some();
-        if !is_plain {
-            if self.scanner.pos() == start {
-                return None;
-            }
-            self.scanner.rest_of_string().ok()?;
-        }
+        let is_shortest = if is_plain {
+            true
+        } else if self.scanner.pos() == start {
+            return None;
+        } else {
+            self.scanner.rest_of_string().ok()?
+        };
         let text = self.text.get(start..self.scanner.pos())?;
-        if is_plain || is_shortest_string(text) {
+        if is_shortest {
             self.out.push_str(text);
         } else {
             push_string(self.out, &RawJson::trusted(text).as_str()?);
@@ -264,23 +265,6 @@ fn compare_keys(text: &str, one: &Field, other: &Field) -> Ordering {
         RawJson::trusted(quoted).as_str().unwrap_or_default()
     };
     said(one).encode_utf16().cmp(said(other).encode_utf16())
-}
-
-/// Whether the text of a string is sure to be as RFC 8785 writes it, without reading it.
-fn is_shortest_string(quoted: &str) -> bool {
-    let mut bytes = quoted.bytes();
-    while let Some(byte) = bytes.next() {
-        let escapes = byte == b'\\';
-        if escapes
-            && !matches!(
-                bytes.next(),
-                Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't')
-            )
-        {
-            return false;
-        }
-    }
-    true
 }
 
 fn write_number(text: &str, out: &mut String) {

@@ -240,21 +240,29 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn string(&mut self) -> Scan<()> {
         self.expect(b'"', "`\"`")?;
-        self.rest_of_string()
+        self.rest_of_string().map(drop)
     }
 
     /// Steps to behind the end of the string that the cursor is inside of, such as where
-    /// [`Scanner::plain_string`] gave up.
+    /// [`Scanner::plain_string`] gave up. Whether all escapes on the way are the shortest ones there are.
     #[inline]
-    pub(crate) fn rest_of_string(&mut self) -> Scan<()> {
+    pub(crate) fn rest_of_string(&mut self) -> Scan<bool> {
+        let mut shortest = true;
         loop {
             self.plain_run();
             match self.bytes.get(self.pos).copied() {
                 Some(b'"') => {
                     self.pos += 1;
-                    return Ok(());
+                    return Ok(shortest);
                 }
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => {
+                    let escaped = self.bytes.get(self.pos + 1);
+                    shortest &= matches!(
+                        escaped,
+                        Some(b'"' | b'\\' | b'b' | b'f' | b'n' | b'r' | b't')
+                    );
+                    self.escape()?;
+                }
                 Some(_) => {
                     return Err(Box::new(ScanError::Syntax {
                         at: self.pos,

@@ -13,7 +13,7 @@ use runtrail_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::{Moment, Projection, ProjectionError, Shown};
-use crate::canonical::{Checksum, checksum_of_canonical};
+use crate::canonical::{ALGORITHM, Checksum, checksum_of_canonical, push_hex};
 use crate::status::{Conflict, Status, StatusMachine};
 
 /// Spans of a run that are held; a run with more is limited.
@@ -126,7 +126,7 @@ impl SpanState {
     /// This is most of what a replay writes, and costs several times as much by way of a serializer.
     fn write(&self, out: &mut String) {
         let mut field = Fields(out);
-        field.optional("\"content\":", self.content.as_ref(), Fields::shown);
+        field.optional("\"content\":", self.content.as_ref(), Fields::checksum);
         field.optional(",\"cost_usd\":", self.cost_usd, Fields::double);
         field.optional(",\"ctx\":", self.ctx.as_ref(), Fields::ctx);
         field.count(",\"depth\":", u64::from(self.depth));
@@ -137,7 +137,7 @@ impl SpanState {
             Fields::text,
         );
         field.optional(",\"end_seq\":", self.end_seq, Fields::number);
-        field.optional(",\"ended_at\":", self.ended_at.as_ref(), Fields::shown);
+        field.optional(",\"ended_at\":", self.ended_at.as_ref(), Fields::time);
         field.optional(
             ",\"error_message\":",
             self.error_message.as_ref(),
@@ -145,11 +145,7 @@ impl SpanState {
         );
         field.optional(",\"error_type\":", self.error_type.as_ref(), Fields::text);
         field.count(",\"errors\":", self.errors);
-        field.optional(
-            ",\"group_span_id\":",
-            self.group_span_id.as_ref(),
-            Fields::shown,
-        );
+        field.optional(",\"group_span_id\":", self.group_span_id, Fields::id);
         field.count(",\"llm_calls\":", self.llm_calls);
         field.optional(",\"missing\":", self.missing, Fields::missing);
         field.optional(",\"name\":", Some(&self.name), Fields::text);
@@ -160,18 +156,14 @@ impl SpanState {
             Some(self.parent_rule.as_str()),
             Fields::word,
         );
-        field.optional(
-            ",\"parent_span_id\":",
-            self.parent_span_id.as_ref(),
-            Fields::shown,
-        );
+        field.optional(",\"parent_span_id\":", self.parent_span_id, Fields::id);
         field.count(",\"seq\":", self.seq);
         field.optional(
             ",\"start_event_id\":",
             self.start_event_id.as_ref(),
             Fields::text,
         );
-        field.optional(",\"started_at\":", Some(&self.started_at), Fields::shown);
+        field.optional(",\"started_at\":", Some(&self.started_at), Fields::time);
         field.optional(",\"status\":", Some(self.status.as_str()), Fields::word);
         field.optional(",\"total_tokens\":", self.total_tokens, Fields::integer);
         field.count(",\"yield_count\":", self.yield_count);
@@ -196,16 +188,26 @@ impl Fields<'_> {
         self.number(count);
     }
 
-    fn number(&mut self, number: u64) {
-        match u8::try_from(number) {
-            Ok(digit @ 0..=9) => self.0.push(char::from(b'0' + digit)),
-            // Writing to a String cannot fail, here and below.
-            _ => drop(write!(self.0, "{number}")),
+    fn number(&mut self, mut number: u64) {
+        // A number has 20 digits at most; the formatter takes longer than all else here.
+        let mut digits = [0; 20];
+        let mut at = digits.len();
+        loop {
+            at -= 1;
+            digits[at] = b'0' + (number % 10) as u8;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
         }
+        let digits = digits.get(at..).unwrap_or_default();
+        self.0
+            .push_str(std::str::from_utf8(digits).unwrap_or_default());
     }
 
     fn integer(&mut self, number: i64) {
-        let _ = write!(self.0, "{number}");
+        self.0.push_str(if number < 0 { "-" } else { "" });
+        self.number(number.unsigned_abs());
     }
 
     fn double(&mut self, number: f64) {
@@ -216,9 +218,23 @@ impl Fields<'_> {
         push_string(self.0, text);
     }
 
-    /// Writes a string of what is shown without anything that needs an escape.
-    fn shown<T: Display + ?Sized>(&mut self, value: &T) {
-        let _ = write!(self.0, "\"{value}\"");
+    fn id(&mut self, id: SpanId) {
+        self.0.push('"');
+        push_hex(self.0, &id.to_bytes());
+        self.0.push('"');
+    }
+
+    fn checksum(&mut self, checksum: &Checksum) {
+        self.0.push('"');
+        self.0.push_str(ALGORITHM);
+        self.0.push(':');
+        push_hex(self.0, checksum.digest());
+        self.0.push('"');
+    }
+
+    fn time(&mut self, time: &Timestamp) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "\"{time}\"");
     }
 
     /// Writes a string that needs no escape.
@@ -439,9 +455,9 @@ fn write_open(out: &mut String, span: &SpanRecord) {
 
 /// Writes the key of the next field of an object, and what opens its value.
 fn write_key(out: &mut String, id: SpanId) {
-    let comma = if out.ends_with('{') { "" } else { "," };
-    // Writing to a String cannot fail.
-    let _ = write!(out, "{comma}\"{id}\":{{");
+    out.push_str(if out.ends_with('{') { "\"" } else { ",\"" });
+    push_hex(out, &id.to_bytes());
+    out.push_str("\":{");
 }
 
 impl Projection for Spans {
