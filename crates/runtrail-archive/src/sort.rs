@@ -274,7 +274,7 @@ impl<'a> Sorted<'a> {
     }
 
     /// Hands out exact repeats too, and counts neither them nor conflicts.
-    pub(crate) fn with_repeats(self) -> Self {
+    pub fn with_repeats(self) -> Self {
         Self {
             repeats: true,
             ..self

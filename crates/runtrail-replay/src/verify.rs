@@ -8,6 +8,6 @@ mod digest;
 mod report;
 mod sums;
 
-pub use digest::{Digest, EventContent, EventDigester, RunKey, run_key};
+pub use digest::{Digest, EventContent, EventDigester, RunDigester, RunKey, run_key};
 pub use report::{Finding, Findings, Outcome, Verdict};
 pub use sums::{Comparison, Differing, RunSum, RunSums, SortedSums, compare};

@@ -1,6 +1,7 @@
 //! Replaying both sides while they are read, and comparing the checksums of every run.
 //!
-//! Each side is read once, which gives the sums of its events as well. The sources hand out run by run, in
+//! Each side is read once, which gives a digest of each run's events as well: one of all of them, since they
+//! come in order, and not a sum of one of each. The sources hand out run by run, in
 //! order. So do the row groups of a lake: a run whose rows stand together is replayed as they are read, and
 //! only one that is scattered over row groups, such as one that crossed two exports, is brought together
 //! first.
@@ -14,7 +15,7 @@ use runtrail_archive::{Archive, ArchiveError, SortOptions, Sorted};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::text::Text;
 use runtrail_replay::verify::{
-    Comparison, Differing, EventDigester, Finding, Findings, Outcome, RunKey, RunSum, RunSums,
+    Comparison, Differing, Finding, Findings, Outcome, RunDigester, RunKey, RunSum, RunSums,
     run_key,
 };
 use runtrail_replay::{Checksum, Limited, Projections, ReplayError, ReplayOptions, Replayer};
@@ -95,7 +96,7 @@ pub(super) fn tell(
 
 /// What one side comes to.
 struct Side {
-    /// The events of each run.
+    /// The digest of each run's events.
     events: RunSums,
     /// The checksum of each run's replay.
     replays: RunSums,
@@ -111,6 +112,27 @@ impl Side {
             replays: sums(),
             limited: Findings::default(),
         }
+    }
+
+    /// Replays runs that come in order, and adds what they and their events come to.
+    fn replay(&mut self, sorted: &mut Sorted<'_>, job: &Job<'_>) -> Result<(), Stop> {
+        let mut digester = RunDigester::default();
+        replay_each(sorted, job, &mut |step| match step {
+            Step::Event(event) => {
+                digester.event(event);
+                Ok(())
+            }
+            Step::End(run, proof) => {
+                self.add_events(job, run_key(run), &digester.finish())?;
+                self.add_replay(job, run, proof)
+            }
+        })
+    }
+
+    /// Adds what a run's events came to.
+    fn add_events(&mut self, job: &Job<'_>, run: RunKey, events: &RunSum) -> Result<(), Failure> {
+        let added = self.events.add_sum(run, events);
+        added.map_err(|error| temp_failed(job, &error))
     }
 
     /// Adds what a run's replay came to.
@@ -190,19 +212,7 @@ fn read_sources(
     };
     let mut sorted = archive.sorted(job.read, sort)?;
     let mut side = Side::new(job);
-    let mut digester = EventDigester::default();
-    let mut sum = RunSum::default();
-    replay_each(&mut sorted, job, &mut |step| match step {
-        Step::Event(event) => {
-            sum.add(&RunSum::of(&digester.event(event)));
-            Ok(())
-        }
-        Step::End(run, proof) => {
-            let added = side.events.add_sum(run_key(run), &std::mem::take(&mut sum));
-            added.map_err(|error| temp_failed(job, &error))?;
-            side.add_replay(job, run, proof)
-        }
-    })?;
+    side.replay(&mut sorted, job)?;
     note_report(sorted.report(), verified);
     Ok(side)
 }

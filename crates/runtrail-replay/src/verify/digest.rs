@@ -5,6 +5,8 @@ use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::sums::RunSum;
+
 /// A digest of an event's or a run's content.
 pub type Digest = [u8; 32];
 
@@ -58,17 +60,7 @@ const KEPT_BYTES: usize = 1 << 20;
 impl EventDigester {
     /// Returns the digest of an event.
     pub fn event(&mut self, event: &TraceEvent) -> Digest {
-        self.digest(EventContent {
-            event_id: &event.event_id,
-            request_id: &event.request_id,
-            kind: event.kind.as_str(),
-            op_name: event.op_name.as_deref(),
-            ctx: event.ctx.segments().iter().map(Text::as_str),
-            timestamp: event.timestamp,
-            seq: event.seq,
-            payload: event.payload.text(),
-            extra: event.extra.as_deref(),
-        })
+        self.digest(content_of(event))
     }
 
     /// Returns the digest of an event's content.
@@ -77,49 +69,112 @@ impl EventDigester {
         event: EventContent<'_, C>,
     ) -> Digest {
         self.bytes.clear();
-        self.part(event.event_id);
-        self.part(event.request_id);
-        self.part(event.kind);
-        self.optional(event.op_name);
-        for segment in event.ctx {
-            self.optional(Some(segment));
-        }
-        self.optional(None);
-        self.bytes
-            .extend_from_slice(&event.timestamp.micros().to_le_bytes());
-        self.bytes
-            .extend_from_slice(&event.timestamp.nanos().to_le_bytes());
-        self.number(event.seq);
-        self.part(event.payload);
-        self.optional(event.extra);
+        encode(&mut self.bytes, event);
         let digest = Sha256::digest(&self.bytes).into();
         if self.bytes.capacity() > KEPT_BYTES {
             self.bytes = Vec::new();
         }
         digest
     }
+}
 
-    fn part(&mut self, text: &str) {
-        self.number(text.len() as u64);
-        self.bytes.extend_from_slice(text.as_bytes());
-    }
+/// Makes one digest of all events of a run: BLAKE3 over the texts of which [`EventDigester`] makes one
+/// digest each, one after another. It takes a third of the time, and says nothing where the two sides of a
+/// comparison do not come in the same order.
+#[derive(Debug, Default)]
+pub struct RunDigester {
+    bytes: Vec<u8>,
+    hasher: blake3::Hasher,
+    events: u64,
+}
 
-    /// Takes a text that may be missing, or the next of a list, which ends with a missing one: 0 stands
-    /// for it, and all lengths are one more.
-    fn optional(&mut self, text: Option<&str>) {
-        self.number(text.map_or(0, |text| text.len() as u64 + 1));
-        self.bytes
-            .extend_from_slice(text.unwrap_or_default().as_bytes());
-    }
+/// So much is hashed at a time: BLAKE3 hashes pieces of a long text side by side.
+const HASHED_BYTES: usize = 64 << 10;
 
-    /// Takes a number by seven bits at a time, the lowest first: most are small.
-    fn number(&mut self, mut number: u64) {
-        while number >= 0x80 {
-            self.bytes.push(number as u8 | 0x80);
-            number >>= 7;
+impl RunDigester {
+    /// Takes the next event of the run.
+    pub fn event(&mut self, event: &TraceEvent) {
+        self.events += 1;
+        encode(&mut self.bytes, content_of(event));
+        if self.bytes.len() >= HASHED_BYTES {
+            self.hasher.update(&self.bytes);
+            self.forget_bytes();
         }
-        self.bytes.push(number as u8);
     }
+
+    /// Ends the run, and returns its digest and how many events it had; the next event is another run's.
+    pub fn finish(&mut self) -> RunSum {
+        let digest = if self.hasher.count() == 0 {
+            blake3::hash(&self.bytes)
+        } else {
+            self.hasher.update(&self.bytes).finalize()
+        };
+        let sum = RunSum {
+            events: self.events,
+            ..RunSum::of(digest.as_bytes())
+        };
+        self.hasher.reset();
+        self.forget_bytes();
+        self.events = 0;
+        sum
+    }
+
+    fn forget_bytes(&mut self) {
+        self.bytes.clear();
+        self.bytes.shrink_to(KEPT_BYTES);
+    }
+}
+
+fn content_of(event: &TraceEvent) -> EventContent<'_, impl Iterator<Item = &str>> {
+    EventContent {
+        event_id: &event.event_id,
+        request_id: &event.request_id,
+        kind: event.kind.as_str(),
+        op_name: event.op_name.as_deref(),
+        ctx: event.ctx.segments().iter().map(Text::as_str),
+        timestamp: event.timestamp,
+        seq: event.seq,
+        payload: event.payload.text(),
+        extra: event.extra.as_deref(),
+    }
+}
+
+/// Appends the text that a digest is made of.
+fn encode<'c, C: Iterator<Item = &'c str>>(bytes: &mut Vec<u8>, event: EventContent<'_, C>) {
+    part(bytes, event.event_id);
+    part(bytes, event.request_id);
+    part(bytes, event.kind);
+    optional(bytes, event.op_name);
+    for segment in event.ctx {
+        optional(bytes, Some(segment));
+    }
+    optional(bytes, None);
+    bytes.extend_from_slice(&event.timestamp.micros().to_le_bytes());
+    bytes.extend_from_slice(&event.timestamp.nanos().to_le_bytes());
+    push_number(bytes, event.seq);
+    part(bytes, event.payload);
+    optional(bytes, event.extra);
+}
+
+fn part(bytes: &mut Vec<u8>, text: &str) {
+    push_number(bytes, text.len() as u64);
+    bytes.extend_from_slice(text.as_bytes());
+}
+
+/// Takes a text that may be missing, or the next of a list, which ends with a missing one: 0 stands for
+/// it, and all lengths are one more.
+fn optional(bytes: &mut Vec<u8>, text: Option<&str>) {
+    push_number(bytes, text.map_or(0, |text| text.len() as u64 + 1));
+    bytes.extend_from_slice(text.unwrap_or_default().as_bytes());
+}
+
+/// Takes a number by seven bits at a time, the lowest first: most are small.
+fn push_number(bytes: &mut Vec<u8>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
 }
 
 #[cfg(test)]
@@ -158,5 +213,37 @@ mod tests {
             );
         }
         assert_ne!(run_key("a"), run_key("b"));
+    }
+
+    #[test]
+    fn a_run_has_one_digest_however_long_it_is_and_its_order_counts() {
+        let event = |seq: usize, bytes: usize| {
+            let payload = "x".repeat(bytes);
+            let line = format!(
+                r#"{{"event_id":"e{seq}","request_id":"r","kind":"annotation","timestamp":"2026-11-21T01:00:00Z","seq":{seq},"payload":{{"value":"{payload}"}}}}"#
+            );
+            WireReader::default().read(&line.as_str().into()).unwrap()
+        };
+        let mut digester = RunDigester::default();
+        let mut digest = |events: &[TraceEvent]| {
+            for event in events {
+                digester.event(event);
+            }
+            digester.finish()
+        };
+        for bytes in [10, HASHED_BYTES / 2, 2 * KEPT_BYTES] {
+            let events: Vec<_> = (0..5).map(|seq| event(seq, bytes)).collect();
+            let all = digest(&events);
+            let mut text = Vec::new();
+            for event in &events {
+                encode(&mut text, content_of(event));
+            }
+            let whole = RunSum::of(blake3::hash(&text).as_bytes());
+            assert_eq!((all.events, all.sum), (5, whole.sum));
+            let swapped: Vec<_> = [1, 0, 2, 3, 4].map(|at| events[at].clone()).into();
+            assert_ne!(digest(&swapped), all);
+            assert_ne!(digest(&events[1..]), all);
+            assert_eq!(digest(&events), all, "what came before counts");
+        }
     }
 }

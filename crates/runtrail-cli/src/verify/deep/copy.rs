@@ -7,14 +7,14 @@ use runtrail_archive::{SortOptions, Sorter};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::text::Text;
 use runtrail_parquet::{EventsRead, RunFilter, Stopped};
-use runtrail_replay::verify::{EventDigester, RunKey, RunSum, run_key};
+use runtrail_replay::verify::{RunDigester, RunKey, run_key};
 use runtrail_replay::{ReplayError, Replayer};
 
-use super::{Job, Side, Step, proof_of, replay_each, replayer};
+use super::{Job, Side, proof_of, replayer};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::verify::groups::{RowGroups, problems_of};
-use crate::verify::scan::{interrupted, temp_failed};
+use crate::verify::scan::interrupted;
 
 /// What bringing scattered runs together may take of the memory.
 const SORT_SHARE: usize = 8;
@@ -100,7 +100,7 @@ impl<'j> Copy<'j> {
 
     /// Replays row groups until there are no more.
     pub(super) fn read(&self, groups: &RowGroups) {
-        let mut digester = EventDigester::default();
+        let mut digester = RunDigester::default();
         while let Some((part, group)) = groups.take() {
             let mut rows = EventsRead::default();
             let mut replay = Replay {
@@ -144,11 +144,7 @@ impl<'j> Copy<'j> {
                 Stopped::Cancelled => interrupted(),
             })?;
         }
-        let mut sorted = sorter.finish()?;
-        replay_each(&mut sorted, job, &mut |step| match step {
-            Step::Event(_) => Ok(()),
-            Step::End(run, proof) => side.add_replay(job, run, proof),
-        })?;
+        side.replay(&mut sorter.finish()?.with_repeats(), job)?;
         Ok((side, problems))
     }
 }
@@ -156,7 +152,7 @@ impl<'j> Copy<'j> {
 /// Replays the rows of a row group.
 struct Replay<'c, 'j> {
     copy: &'c Copy<'j>,
-    digester: &'c mut EventDigester,
+    digester: &'c mut RunDigester,
     run: Option<Run>,
 }
 
@@ -164,7 +160,6 @@ struct Replay<'c, 'j> {
 struct Run {
     id: Text,
     key: RunKey,
-    sum: RunSum,
     how: How,
 }
 
@@ -198,7 +193,6 @@ impl Replay<'_, '_> {
             Run {
                 id: first.request_id.detached(),
                 key,
-                sum: RunSum::default(),
                 how: if scattered {
                     How::Gathered
                 } else {
@@ -207,10 +201,11 @@ impl Replay<'_, '_> {
             }
         });
         for event in events {
-            run.sum.add(&RunSum::of(&self.digester.event(event)));
-            if let How::Replayed(replayer) = &mut run.how
-                && let Err(error) = replayer.push(event)
-            {
+            let How::Replayed(replayer) = &mut run.how else {
+                break;
+            };
+            self.digester.event(event);
+            if let Err(error) = replayer.push(event) {
                 run.how = match error {
                     ReplayError::Late { .. } => How::Unordered,
                     error => How::Failed(error),
@@ -231,6 +226,7 @@ impl Replay<'_, '_> {
     fn end_run(&mut self) {
         let Some(run) = self.run.take() else { return };
         let job = self.copy.job;
+        let events = self.digester.finish();
         // Ending a replay takes a while, and other threads have runs to end too.
         let (proof, is_unordered) = match run.how {
             How::Replayed(replayer) => (proof_of(*replayer).map(Some), false),
@@ -242,17 +238,15 @@ impl Replay<'_, '_> {
         let Found {
             side, unordered, ..
         } = &mut *found;
-        let added = side.events.add_sum(run.key, &run.sum);
-        let added = added
-            .map_err(|error| temp_failed(job, &error))
-            .and(proof)
-            .and_then(|proof| match proof {
-                Some(proof) => side.add_replay(job, &run.id, proof),
-                None => Ok(()),
-            });
         if is_unordered {
             unordered.insert(run.key);
         }
+        let added = proof.and_then(|proof| match proof {
+            Some(proof) => side
+                .add_events(job, run.key, &events)
+                .and_then(|()| side.add_replay(job, &run.id, proof)),
+            None => Ok(()),
+        });
         if let Err(failure) = added {
             found.failure.get_or_insert(failure);
         }
@@ -265,6 +259,7 @@ mod tests {
 
     use runtrail_archive::ReadOptions;
     use runtrail_parquet::LakeReader;
+    use runtrail_replay::verify::RunSum;
 
     use super::*;
     use crate::verify::Depth;
@@ -296,7 +291,7 @@ mod tests {
 
     /// Replays every row group from its end to its beginning.
     fn backwards(copy: &Copy<'_>, groups: &RowGroups) {
-        let mut digester = EventDigester::default();
+        let mut digester = RunDigester::default();
         while let Some((part, group)) = groups.take() {
             let mut all = Vec::new();
             let mut rows = EventsRead::default();
