@@ -228,6 +228,7 @@ impl<'t, 'o> Writer<'t, 'o> {
         let Some(start) = fields.first().map(|field| field.start) else {
             return;
         };
+        spare.reserve(self.out.len() - start);
         // Those of one name stay as they came, and the last one counts.
         let text = self.text;
         fields.sort_by(|one, other| compare_keys(text, one, other));
@@ -305,13 +306,20 @@ fn write_ecmascript(number: f64, out: &mut String) {
         out.push('0');
         return;
     }
-    let Shortest { digits, point } = Shortest::of(number.abs());
-    let digits = digits.as_str();
-    let (count, exponent) = (digits.len() as i32, point - 1);
-    let zeros = |count: i32| std::iter::repeat_n('0', count.max(0) as usize);
     if number < 0.0 {
         out.push('-');
     }
+    let mut room = [0; NUMBER_BYTES];
+    let shortest = shortest_of(number.abs(), &mut room);
+    if !shortest.contains('e') {
+        // A number that is written without an exponent here is written without one there too.
+        out.push_str(shortest.strip_suffix(".0").unwrap_or(shortest));
+        return;
+    }
+    let Shortest { digits, point } = Shortest::of(shortest);
+    let digits = digits.as_str();
+    let (count, exponent) = (digits.len() as i32, point - 1);
+    let zeros = |count: i32| std::iter::repeat_n('0', count.max(0) as usize);
     if count <= point && point <= 21 {
         out.push_str(digits);
         out.extend(zeros(point - count));
@@ -354,14 +362,22 @@ impl Digits {
     }
 }
 
+/// Room for the text of any double.
+const NUMBER_BYTES: usize = 32;
+
+/// Writes a positive number with the fewest digits that mean it, with or without an exponent.
+fn shortest_of(number: f64, room: &mut [u8; NUMBER_BYTES]) -> &str {
+    let mut rest = &mut room[..];
+    // There is room for any double.
+    let _ = serde_json::to_writer(&mut rest, &number);
+    let left = rest.len();
+    let text = room.get(..NUMBER_BYTES - left).unwrap_or_default();
+    std::str::from_utf8(text).unwrap_or_default()
+}
+
 impl Shortest {
-    fn of(number: f64) -> Self {
-        let mut text = [0; 32];
-        let mut room = &mut text[..];
-        // There is room for any double.
-        let _ = serde_json::to_writer(&mut room, &number);
-        let left = room.len();
-        let text = text.get(..32 - left).unwrap_or_default();
+    fn of(text: &str) -> Self {
+        let text = text.as_bytes();
         let (mut digits, mut point, mut whole) = (Digits::default(), 0, true);
         for (at, &byte) in text.iter().enumerate() {
             match byte {
