@@ -9,7 +9,7 @@ use runtrail_core::span::RunTotals;
 
 use super::carry::Carried;
 use super::changes::Changes;
-use super::{Lake, LakeReportHandle, Parts, SourceInfo, tidy};
+use super::{Lake, LakeReportHandle, Parts, tidy};
 use parquet::errors::ParquetError;
 
 use crate::encode::{CONTENT_PAGE_BYTES, EncodePool, Formats};
@@ -31,7 +31,6 @@ pub struct LakeBuilder {
     tables: Tables,
     partition: Partition,
     settings: LakeSettings,
-    sources: Vec<SourceInfo>,
 }
 
 impl LakeBuilder {
@@ -49,7 +48,6 @@ impl LakeBuilder {
             tables: Tables::default(),
             partition: Partition::default(),
             settings: LakeSettings::default(),
-            sources: Vec::new(),
         }
     }
 
@@ -68,12 +66,6 @@ impl LakeBuilder {
     /// Sets how the lake is written.
     pub fn settings(mut self, settings: LakeSettings) -> Self {
         self.settings = settings;
-        self
-    }
-
-    /// Names the sources of the export, for the lake's log.
-    pub fn sources(mut self, sources: Vec<SourceInfo>) -> Self {
-        self.sources = sources;
         self
     }
 
@@ -143,7 +135,7 @@ impl LakeBuilder {
             parts,
             fold: Fold::new("", limits),
             spans: Vec::new(),
-            sources: self.sources,
+            sources: Vec::new(),
             changes: Changes::default(),
             is_informed: false,
             carried: Carried::default(),
