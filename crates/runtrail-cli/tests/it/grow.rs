@@ -154,6 +154,40 @@ fn a_run_that_crosses_exports_is_one_row() {
 }
 
 #[test]
+fn a_source_of_unknown_end_is_read_anew_and_nothing_is_doubled() {
+    let session = Session::new();
+    let first = event("night", 0, "op_start", Some("long"), &[], &json!({}));
+    let day = op("day", 1, "x", &[], &ok());
+    session.write("a.jsonl", lines(&[&[first][..], &day[..]].concat()));
+    export(&session, &["--open-runs", "carry"]);
+    // As the log says it of a source whose first look failed.
+    let record = "lake/_runtrail/log/00000000000000000000.json";
+    let text = fs::read(session.path(record)).unwrap();
+    let mut said: Value = serde_json::from_slice(&text).unwrap();
+    let resume = said["sources"][0].as_object_mut().unwrap().remove("resume");
+    assert!(resume.is_some());
+    session.write(record, serde_json::to_string(&said).unwrap());
+
+    assert_eq!(export(&session, &[])["unchanged"], json!(["a.jsonl"]));
+    let end = event("night", 5, "op_end", Some("long"), &[], &ok());
+    let more = [&[end][..], &op("day", 7, "y", &[], &ok())[..]].concat();
+    append(&session, "a.jsonl", &lines(&more));
+    let summary = export(&session, &[]);
+    assert_eq!(
+        (&summary["continued"], &summary["runs_rewritten"]),
+        (&json!([]), &json!(2))
+    );
+    assert_eq!(rows_of_runs(&session, "lake"), 2);
+    assert_eq!(runs(&session, "lake"), runs(&session, "a.jsonl"));
+    assert_eq!(events(&session, "lake"), events(&session, "a.jsonl"));
+    let verify = ["verify", "a.jsonl", "--lake", "lake", "--deep"];
+    assert_eq!(session.run(&verify).code, 0, "{:?}", session.run(&verify));
+    // Now it is known.
+    append(&session, "a.jsonl", &lines(&op("late", 9, "z", &[], &ok())));
+    assert_eq!(export(&session, &[])["continued"], json!(["a.jsonl"]));
+}
+
+#[test]
 fn carried_runs_are_closed_when_that_is_asked_for() {
     let session = Session::new();
     let open = event("r", 0, "op_start", Some("long"), &[], &json!({}));
