@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import random
@@ -26,11 +27,14 @@ from leftovers import (
     torn,
     without_resume,
 )
+from scenarios import SCENARIOS, Scenario
 
 GENERATOR = Path(__file__).resolve().parent.parent / "readers" / "generate.py"
 # Enough for every table to have parts on several dates.
 EVENTS = 2500
 DEADLINE_SECONDS = 60
+# How an export ends whose archive ends in the middle of a line.
+SOME_LINES_LEFT_OUT = 3
 SHOWN_VIOLATIONS = 20
 # What changes a file or a folder, opens one, closes one or makes it durable. A name with a question
 # mark is one that not every architecture has.
@@ -56,12 +60,10 @@ class Ended(NamedTuple):
 class Exports:
     """Exports one archive into one lake after another, and keeps the figures."""
 
-    def __init__(self, runtrail: Path, scratch: Path, seed: int) -> None:
+    def __init__(self, runtrail: Path, scratch: Path, seed: int, scenario: Scenario) -> None:
         self.scratch, self.lake = scratch, scratch / "lake"
         self.archive = scratch / "archive.jsonl"
-        generate = [GENERATOR, "--events", str(EVENTS), "--seed", str(seed), "--out", self.archive]
-        subprocess.run([sys.executable, *generate], check=True)
-        self.runtrail = runtrail
+        self.runtrail, self.scenario = runtrail, scenario
         # A setting of the caller's own must not make another export of it.
         self.environment = {
             name: value
@@ -71,12 +73,34 @@ class Exports:
         self.torn = self.different = self.lost = self.doubled = self.journals = 0
         self.violations: list[str] = []
         self.whole: Files = {}
+        self.base = scratch / "base"
+        self.before = self.export_what_was_before(seed)
         # An archive whose first look failed is read from its beginning, and is so the next time too.
         self.resumes = True
 
+    def export_what_was_before(self, seed: int) -> Files:
+        """Makes the archive and the lake that every export begins with; returns the files of that lake."""
+        generate = [GENERATOR, "--events", str(EVENTS), "--seed", str(seed), "--out", self.archive]
+        subprocess.run([sys.executable, *generate], check=True)
+        *earlier, last = self.scenario.pieces(self.archive.read_bytes())
+        self.archive.unlink()
+        for piece in earlier:
+            self.append(piece)
+            ended = self.run(self.command(1))
+            if ended.code not in (0, SOME_LINES_LEFT_OUT):
+                sys.exit(f"crash: an export before ended with exit code {ended.code}: {ended.stderr}")
+        self.append(last)
+        if earlier:
+            self.lake.rename(self.base)
+        return files_of(self.base)
+
+    def append(self, piece: bytes) -> None:
+        with self.archive.open("ab") as archive:
+            archive.write(piece)
+
     def command(self, threads: int) -> list[str | Path]:
         settings = ["--to", self.lake, "--tables", ",".join(TABLES), "--threads", str(threads)]
-        return [self.runtrail, "export", self.archive, *settings]
+        return [self.runtrail, "export", self.archive, *settings, *self.scenario.settings]
 
     def run(self, command: Iterable[str | Path]) -> Ended:
         ended = subprocess.run(
@@ -97,8 +121,8 @@ class Exports:
         return self.run(["strace", "-f", "-qq", *options, *command])
 
     def undisturbed(self, threads: int) -> float:
-        """Exports into a fresh lake, keeps or compares its files, and returns the seconds taken."""
-        self.remove_lake()
+        """Exports into the lake as it was before, keeps or compares its files, and returns the seconds taken."""
+        self.reset_lake()
         started = time.monotonic()
         failure = self.finish(threads)
         seconds = time.monotonic() - started
@@ -108,42 +132,48 @@ class Exports:
         found = different(self.lake, self.whole)
         if found:
             sys.exit(f"crash: undisturbed exports differ, --threads {threads}: {found}")
-        dates = {path.split("/")[1] for path in parts_of(self.whole)}
-        tables = {path.split("/")[0] for path in parts_of(self.whole)}
-        if tables != set(TABLES) or len(dates) < 2:
-            sys.exit(f"crash: the archive gives only {sorted(tables)} on {sorted(dates)}")
+        for lack in self.scenario.lacks(self.before, self.whole):
+            sys.exit(f"crash: {self.scenario.name}: {lack}")
         return seconds
 
     def points(self) -> list[Point]:
-        """Every call that an undisturbed export makes once it has made its first folder."""
-        self.remove_lake()
+        """Every call that an undisturbed export makes once it has named its lake."""
+        self.reset_lake()
         log = self.scratch / "trace"
-        traced = self.trace(["-o", log, "-e", f"trace={','.join(CALLS)}"], self.command(1))
+        traced = self.trace(["-y", "-o", log, "-e", f"trace={','.join(CALLS)}"], self.command(1))
         if traced.code != 0:
             sys.exit("crash: an export that was only traced failed")
         ordinals: Counter[tuple[str, str]] = Counter()
-        points, begun = set(), False
+        points, spared, begun = set(), set(), False
         for line in log.read_text(errors="replace").splitlines():
             traced_call = TRACED.match(line)
             if traced_call is None:
                 continue
             thread, call = traced_call.groups()
             ordinals[thread, call] += 1
-            begun = begun or call.startswith("mkdir")
+            begun = begun or str(self.lake) in line
             if begun:
                 # strace counts the calls of each thread by themselves.
-                points.add(Point(call, ordinals[thread, call]))
-        return sorted(points)
+                point = Point(call, ordinals[thread, call])
+                points.add(point)
+                if self.is_spared(line):
+                    spared.add(point)
+        return sorted(points - spared)
+
+    def is_spared(self, call: str) -> bool:
+        """Whether a call cannot be disturbed as a system would do it."""
+        return False
 
     def expected(self) -> tuple[Files, Read]:
         """The undisturbed lake, and how another one is read to be compared with it."""
-        if self.resumes:
-            return self.whole, files_of
-        return without_resume(self.whole), lambda lake: without_resume(files_of(lake))
+        return self.seen(self.whole), lambda lake: self.seen(files_of(lake))
+
+    def seen(self, files: Files) -> Files:
+        return files if self.resumes else without_resume(files)
 
     def check_visible(self, how: str) -> None:
         """Checks what a reader of the lake sees right after the disturbance."""
-        found = torn(self.lake, *self.expected())
+        found = torn(self.lake, self.seen(self.before), *self.expected())
         self.torn += bool(found)
         self.violations += [f"{how}: {what}" for what in found]
 
@@ -175,8 +205,15 @@ class Exports:
                 f"{how}: the journals say {states}, the last not one of {sorted(expected)}"
             )
 
-    def remove_lake(self) -> None:
+    def reset_lake(self) -> None:
+        """Puts the lake back to what it was before the export that is disturbed."""
         shutil.rmtree(self.lake, ignore_errors=True)
+        if self.base.exists():
+            shutil.copytree(self.base, self.lake)
+
+    def new_parts(self) -> set[str]:
+        """What an undisturbed export adds to the lake."""
+        return parts_of(self.whole).keys() - self.before.keys()
 
 
 def thinned(points: list[Point], limit: int, chance: random.Random) -> list[Point]:
@@ -194,6 +231,24 @@ def scratch_parent() -> str | None:
     return memory if os.path.isdir(memory) and os.access(memory, os.W_OK | os.X_OK) else None
 
 
-def tell(violations: list[str], seed: int) -> None:
-    for violation in violations[:SHOWN_VIOLATIONS]:
-        print(f"crash: seed {seed}: {violation}", file=sys.stderr)
+def tell(exports: Exports, seed: int, figures: str) -> bool:
+    """Prints the figures, and what was found; whether that is nothing."""
+    name = exports.scenario.name
+    for violation in exports.violations[:SHOWN_VIOLATIONS]:
+        print(f"crash: {name}, seed {seed}: {violation}", file=sys.stderr)
+    print(f"{name}: {figures}")
+    return not exports.violations
+
+
+def parser_of(description: str | None) -> argparse.ArgumentParser:
+    """What both ways of disturbing exports are told."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("runtrail", type=Path)
+    parser.add_argument("--points", type=int, default=20, help="of every call; 0 for all")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=SCENARIOS, help="one scenario; all by default")
+    return parser
+
+
+def scenarios(only: str | None) -> list[Scenario]:
+    return [scenario for name, scenario in SCENARIOS.items() if only in (None, name)]

@@ -10,6 +10,7 @@ TABLES = ("events", "ops", "groups", "runs", "links")
 SIDE_FOLDER = "_runtrail"
 STAGING = f"{SIDE_FOLDER}/tmp/"
 RECORDS = f"{SIDE_FOLDER}/log/"
+CARRIED = f"{SIDE_FOLDER}/carried/"
 # Times are in their names and lines: no two are the same.
 JOURNALS = f"{SIDE_FOLDER}/journal/"
 # The lock of the staging folder goes with an export that comes to nothing, and is made by the next one.
@@ -53,19 +54,23 @@ def bare(record: bytes) -> bytes:
     return json.dumps(said).encode()
 
 
-def torn(lake: Path, whole: Files, read: Read = files_of) -> list[str]:
-    """What a reader of the lake could meet that an undisturbed export would not have shown it."""
+def torn(lake: Path, before: Files, whole: Files, read: Read = files_of) -> list[str]:
+    """What a reader of the lake could meet that an undisturbed export would not have shown it: of the lake
+    before the export nothing is missing until a record says that it is done, and then nothing of the whole one."""
     files = read(lake)
     visible = {path: held for path, held in files.items() if not path.startswith(STAGING)}
+    known = before | whole
     found = []
     for path, held in visible.items():
-        if path not in whole:
+        if path not in known:
             found.append(f"{path} is no file of an undisturbed export")
-        elif held != whole[path]:
-            found.append(f"{path} has {len(held)} bytes, not the {len(whole[path])} it ends with")
-    if any(path.startswith(RECORDS) for path in visible):
-        for path in parts_of(whole).keys() - visible.keys():
-            found.append(f"{path} is not there, and the export is recorded as done")
+        elif held != known[path]:
+            found.append(f"{path} has {len(held)} bytes, not the {len(known[path])} it ends with")
+    records = {path for path in visible if path.startswith(RECORDS)}
+    is_done = bool(records - before.keys())
+    said = "recorded as done" if is_done else "not recorded"
+    for path in sorted((whole if is_done else before).keys() - visible.keys()):
+        found.append(f"{path} is not there, and the export is {said}")
     return found
 
 
