@@ -7,23 +7,18 @@ Markdown table of medians, and their ratios to DuckDB's.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-# This process must stay small: a child's peak memory begins with that of the process it was
-# started from, so a reader imported here would show in every figure.
 HERE = Path(__file__).resolve().parent
-MIB = 1 << 20
-READ_STEP = MIB
-# Bytes on macOS, KiB elsewhere.
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+sys.path.append(str(HERE.parent))
+
+from measured import MIB, heading, row, run, tell, warm  # noqa: E402
 
 
 class Figures(NamedTuple):
@@ -69,41 +64,13 @@ def measure(contender: Contender, scratch: Path) -> Figures:
     output = Path(tempfile.mkdtemp(dir=scratch))
     try:
         command = contender.command(output)
-        # Pages that the one before left to be written would be paid for by this one.
-        os.sync()
-        started = time.monotonic()
-        usage = run(contender.name, command, scratch / "child.log")
-        wall = time.monotonic() - started
+        taken = run(contender.name, command, scratch / "child.log")
         files = [path for path in output.rglob("*.parquet") if path.is_file()]
         if not files:
             raise SystemExit(f"measure: {contender.name} wrote no Parquet file")
-        return Figures(
-            cpu_seconds=usage.ru_utime + usage.ru_stime,
-            wall_seconds=wall,
-            peak_bytes=usage.ru_maxrss * MAXRSS_UNIT,
-            output_bytes=sum(path.stat().st_size for path in files),
-        )
+        return Figures(*taken, output_bytes=sum(path.stat().st_size for path in files))
     finally:
         shutil.rmtree(output)
-
-
-def run(name: str, command: list[str], log: Path) -> os.struct_rusage:
-    with log.open("wb") as out:
-        redirect = [(os.POSIX_SPAWN_DUP2, out.fileno(), descriptor) for descriptor in (1, 2)]
-        child = os.posix_spawn(command[0], command, os.environ, file_actions=redirect)
-        _, status, usage = os.wait4(child, 0)
-    exit_code = os.waitstatus_to_exitcode(status)
-    if exit_code != 0:
-        sys.stderr.write(log.read_text(errors="replace"))
-        raise SystemExit(f"measure: {name} ended with {exit_code}: {' '.join(command)}")
-    return usage
-
-
-def warm(archive: Path) -> None:
-    """Reads the archive once: the first contender would pay for the disk alone."""
-    with archive.open("rb", buffering=0) as file:
-        while file.read(READ_STEP):
-            pass
 
 
 def medians(rounds: list[Figures]) -> Figures:
@@ -127,10 +94,6 @@ def table(results: dict[str, Figures]) -> str:
     return "\n".join(lines)
 
 
-def row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benches/export/run", description=__doc__)
     parser.add_argument("archive", type=Path, help="JSON Lines, not compressed")
@@ -152,22 +115,16 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     warm(arguments.archive)
+    if arguments.scratch:
+        arguments.scratch.mkdir(parents=True, exist_ok=True)
     rounds: dict[str, list[Figures]] = {}
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         for number in range(1, arguments.rounds + 1):
             for contender in contenders(arguments):
                 figures = measure(contender, Path(scratch))
                 rounds.setdefault(contender.name, []).append(figures)
-                print(
-                    f"round {number}: {contender.name}: {figures.cpu_seconds:.2f} s CPU,"
-                    f" {figures.wall_seconds:.2f} s wall",
-                    file=sys.stderr,
-                )
-    size = arguments.archive.stat().st_size / MIB
-    print(
-        f"{arguments.archive.name}, {size:,.0f} MiB, {arguments.threads} threads,"
-        f" medians of {arguments.rounds} rounds\n"
-    )
+                tell(number, contender.name, figures.cpu_seconds, figures.wall_seconds)
+    print(heading(arguments.archive, arguments.threads, arguments.rounds))
     print(table({name: medians(figures) for name, figures in rounds.items()}))
 
 

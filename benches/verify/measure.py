@@ -7,28 +7,18 @@ medians, and what verifying costs of the export's CPU time.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
-from typing import NamedTuple
 
-MIB = 1 << 20
-READ_STEP = MIB
-# Bytes on macOS, KiB elsewhere.
-MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+
+from measured import MIB, Taken, heading, row, run, tell, warm  # noqa: E402
 
 EXPORT = "export"
 HEADINGS = ("CPU s", "wall s", "peak MiB", "CPU ÷ export")
-
-
-class Figures(NamedTuple):
-    cpu_seconds: float
-    wall_seconds: float
-    peak_bytes: float
 
 
 def commands(arguments: argparse.Namespace, lake: Path) -> dict[str, list[str]]:
@@ -44,38 +34,11 @@ def commands(arguments: argparse.Namespace, lake: Path) -> dict[str, list[str]]:
     }
 
 
-def run(name: str, command: list[str], log: Path) -> Figures:
-    # Pages that the one before left to be written would be paid for by this one.
-    os.sync()
-    started = time.monotonic()
-    with log.open("wb") as out:
-        redirect = [(os.POSIX_SPAWN_DUP2, out.fileno(), descriptor) for descriptor in (1, 2)]
-        child = os.posix_spawn(command[0], command, os.environ, file_actions=redirect)
-        _, status, usage = os.wait4(child, 0)
-    wall = time.monotonic() - started
-    exit_code = os.waitstatus_to_exitcode(status)
-    if exit_code != 0:
-        sys.stderr.write(log.read_text(errors="replace"))
-        raise SystemExit(f"measure: {name} ended with {exit_code}: {' '.join(command)}")
-    return Figures(
-        cpu_seconds=usage.ru_utime + usage.ru_stime,
-        wall_seconds=wall,
-        peak_bytes=usage.ru_maxrss * MAXRSS_UNIT,
-    )
+def medians(rounds: list[Taken]) -> Taken:
+    return Taken(*(statistics.median(values) for values in zip(*rounds)))
 
 
-def warm(archive: Path) -> None:
-    """Reads the archive once: the first to be measured would pay for the disk alone."""
-    with archive.open("rb", buffering=0) as file:
-        while file.read(READ_STEP):
-            pass
-
-
-def medians(rounds: list[Figures]) -> Figures:
-    return Figures(*(statistics.median(values) for values in zip(*rounds)))
-
-
-def table(results: dict[str, Figures]) -> str:
+def table(results: dict[str, Taken]) -> str:
     export = results[EXPORT].cpu_seconds
     lines = [row(["", *HEADINGS]), row(["---", *["---:"] * len(HEADINGS)])]
     for name, figures in results.items():
@@ -87,10 +50,6 @@ def table(results: dict[str, Figures]) -> str:
         ]
         lines.append(row([name, *cells]))
     return "\n".join(lines)
-
-
-def row(cells: list[str]) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -112,7 +71,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     arguments = parse_arguments()
     warm(arguments.archive)
-    rounds: dict[str, list[Figures]] = {}
+    if arguments.scratch:
+        arguments.scratch.mkdir(parents=True, exist_ok=True)
+    rounds: dict[str, list[Taken]] = {}
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         lake, log = Path(scratch) / "lake", Path(scratch) / "child.log"
         for number in range(1, arguments.rounds + 1):
@@ -120,16 +81,8 @@ def main() -> None:
             for name, command in commands(arguments, lake).items():
                 figures = run(name, command, log)
                 rounds.setdefault(name, []).append(figures)
-                print(
-                    f"round {number}: {name}: {figures.cpu_seconds:.2f} s CPU,"
-                    f" {figures.wall_seconds:.2f} s wall",
-                    file=sys.stderr,
-                )
-    size = arguments.archive.stat().st_size / MIB
-    print(
-        f"{arguments.archive.name}, {size:,.0f} MiB, {arguments.threads} threads,"
-        f" medians of {arguments.rounds} rounds\n"
-    )
+                tell(number, name, figures.cpu_seconds, figures.wall_seconds)
+    print(heading(arguments.archive, arguments.threads, arguments.rounds))
     print(table({name: medians(figures) for name, figures in rounds.items()}))
 
 
