@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import time
@@ -12,6 +13,31 @@ MIB = 1 << 20
 READ_STEP = MIB
 # Bytes on macOS, KiB elsewhere.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+def parser(prog: str, description: str | None) -> argparse.ArgumentParser:
+    """Makes a parser of what all of them take; `checked` parses with it."""
+    made = argparse.ArgumentParser(prog=prog, description=description)
+    made.add_argument("archive", type=Path, help="JSON Lines, not compressed")
+    made.add_argument("--runtrail", type=Path, required=True, help=argparse.SUPPRESS)
+    made.add_argument("--rounds", type=int, default=3)
+    made.add_argument("--threads", type=int, default=2)
+    made.add_argument("--memory", help="given to runtrail (default: its own)")
+    made.add_argument(
+        "--scratch", type=Path, help="where outputs go (default: a temporary folder)"
+    )
+    return made
+
+
+def checked(options: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parses the command line, and makes ready what it names."""
+    arguments = options.parse_args()
+    if arguments.rounds < 1 or not arguments.archive.is_file():
+        options.error("ARCHIVE has to be a file, and --rounds at least 1")
+    if arguments.scratch:
+        arguments.scratch.mkdir(parents=True, exist_ok=True)
+    warm(arguments.archive)
+    return arguments
 
 
 class Taken(NamedTuple):
@@ -57,9 +83,13 @@ def warm(archive: Path) -> None:
             pass
 
 
-def heading(archive: Path, threads: int, rounds: int) -> str:
+def heading(arguments: argparse.Namespace) -> str:
+    archive = arguments.archive
     size = archive.stat().st_size / MIB
-    return f"{archive.name}, {size:,.0f} MiB, {threads} threads, medians of {rounds} rounds\n"
+    return (
+        f"{archive.name}, {size:,.0f} MiB, {arguments.threads} threads,"
+        f" medians of {arguments.rounds} rounds\n"
+    )
 
 
 def row(cells: list[str]) -> str:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 HERE = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent))
 
-from measured import MIB, heading, row, run, tell, warm  # noqa: E402
+from measured import MIB, checked, heading, parser, row, run, tell  # noqa: E402
 
 
 class Figures(NamedTuple):
@@ -95,28 +95,14 @@ def table(results: dict[str, Figures]) -> str:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="benches/export/run", description=__doc__)
-    parser.add_argument("archive", type=Path, help="JSON Lines, not compressed")
-    parser.add_argument("--runtrail", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--memory", help="given to runtrail export")
-    parser.add_argument("--duckdb-memory", help="DuckDB's memory_limit (default: its own)")
-    parser.add_argument("--skip-duckdb", action="store_true")
-    parser.add_argument(
-        "--scratch", type=Path, help="where outputs go (default: a temporary folder)"
-    )
-    arguments = parser.parse_args()
-    if arguments.rounds < 1 or not arguments.archive.is_file():
-        parser.error("ARCHIVE has to be a file, and --rounds at least 1")
-    return arguments
+    options = parser(prog="benches/export/run", description=__doc__)
+    options.add_argument("--duckdb-memory", help="DuckDB's memory_limit (default: its own)")
+    options.add_argument("--skip-duckdb", action="store_true")
+    return checked(options)
 
 
 def main() -> None:
     arguments = parse_arguments()
-    warm(arguments.archive)
-    if arguments.scratch:
-        arguments.scratch.mkdir(parents=True, exist_ok=True)
     rounds: dict[str, list[Figures]] = {}
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         for number in range(1, arguments.rounds + 1):
@@ -124,7 +110,7 @@ def main() -> None:
                 figures = measure(contender, Path(scratch))
                 rounds.setdefault(contender.name, []).append(figures)
                 tell(number, contender.name, figures.cpu_seconds, figures.wall_seconds)
-    print(heading(arguments.archive, arguments.threads, arguments.rounds))
+    print(heading(arguments))
     print(table({name: medians(figures) for name, figures in rounds.items()}))
 
 

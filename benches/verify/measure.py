@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 
-from measured import MIB, Taken, heading, row, run, tell, warm  # noqa: E402
+from measured import MIB, Taken, checked, heading, parser, row, run, tell  # noqa: E402
 
 EXPORT = "export"
 HEADINGS = ("CPU s", "wall s", "peak MiB", "CPU ÷ export")
@@ -52,27 +52,8 @@ def table(results: dict[str, Taken]) -> str:
     return "\n".join(lines)
 
 
-def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="benches/verify/run", description=__doc__)
-    parser.add_argument("archive", type=Path, help="JSON Lines, not compressed")
-    parser.add_argument("--runtrail", type=Path, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--memory", help="given to both commands (default: theirs)")
-    parser.add_argument(
-        "--scratch", type=Path, help="where the lake goes (default: a temporary folder)"
-    )
-    arguments = parser.parse_args()
-    if arguments.rounds < 1 or not arguments.archive.is_file():
-        parser.error("ARCHIVE has to be a file, and --rounds at least 1")
-    return arguments
-
-
 def main() -> None:
-    arguments = parse_arguments()
-    warm(arguments.archive)
-    if arguments.scratch:
-        arguments.scratch.mkdir(parents=True, exist_ok=True)
+    arguments = checked(parser(prog="benches/verify/run", description=__doc__))
     rounds: dict[str, list[Taken]] = {}
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         lake, log = Path(scratch) / "lake", Path(scratch) / "child.log"
@@ -82,7 +63,7 @@ def main() -> None:
                 figures = run(name, command, log)
                 rounds.setdefault(name, []).append(figures)
                 tell(number, name, figures.cpu_seconds, figures.wall_seconds)
-    print(heading(arguments.archive, arguments.threads, arguments.rounds))
+    print(heading(arguments))
     print(table({name: medians(figures) for name, figures in rounds.items()}))
 
 

@@ -7,9 +7,9 @@ use runtrail::{Config, Trail};
 use runtrail_core::event::TraceEvent;
 use runtrail_core::wire::WireReader;
 use runtrail_journal::{Journal, JournalFile, Phase, State, list};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::support::{Ended, Session, event, op};
+use super::support::{Session, event, op};
 
 const RUNS: u64 = 40;
 /// A run is an op in an op.
@@ -68,21 +68,6 @@ fn journals(session: &Session) -> Vec<JournalFile> {
     list(session.path("lake/_runtrail/journal")).unwrap()
 }
 
-fn verify(session: &Session, more: &[&str]) -> (Value, Ended) {
-    let mut args = vec![
-        "verify",
-        "events.jsonl",
-        "--lake",
-        "lake",
-        "--format",
-        "json",
-    ];
-    args.extend(more);
-    let ended = session.run(&args);
-    let report = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
-    (report, ended)
-}
-
 #[test]
 fn runs_that_were_sampled_out_are_expected_and_others_are_not() {
     let session = Session::new();
@@ -102,7 +87,7 @@ fn runs_that_were_sampled_out_are_expected_and_others_are_not() {
 
     let missing = journal.dropped() / EVENTS_OF_A_RUN;
     for more in [&[][..], &["--deep"]] {
-        let (report, ended) = verify(&session, more);
+        let (report, ended) = session.verify(more);
         assert_eq!(ended.code, 4, "{report}");
         assert_eq!(report["verdict"], "not_compared");
         assert_eq!(
@@ -122,13 +107,13 @@ fn runs_that_were_sampled_out_are_expected_and_others_are_not() {
         &json!({ "key": "k", "value": 1 }),
     );
     session.write("events.jsonl", lines().join("\n") + "\n" + &more);
-    let (report, ended) = verify(&session, &[]);
+    let (report, ended) = session.verify(&[]);
     assert_eq!((ended.code, &report["verdict"]), (1, &json!("mismatch")));
 
     // Without the journal nothing is expected.
     session.write("events.jsonl", lines().join("\n"));
     fs::remove_file(journals(&session)[0].path()).unwrap();
-    let (report, _) = verify(&session, &[]);
+    let (report, _) = session.verify(&[]);
     assert_eq!(
         report["outcomes"],
         json!({ "missing_run": missing }),
@@ -143,7 +128,7 @@ fn events_that_a_filter_dropped_are_expected_as_well() {
         &session,
         "[[processors]]\nname = \"drop_ops\"\nops = [\"main.ask\"]\n",
     );
-    let (report, _) = verify(&session, &[]);
+    let (report, _) = session.verify(&[]);
     assert_eq!(
         report["outcomes"],
         json!({ "sampled_out": 2 * RUNS }),
@@ -160,7 +145,7 @@ fn events_that_a_filter_dropped_are_expected_as_well() {
 fn a_program_that_loses_nothing_matches() {
     let session = Session::new();
     record(&session, "");
-    let (report, ended) = verify(&session, &["--deep"]);
+    let (report, ended) = session.verify(&["--deep"]);
     assert_eq!((ended.code, &report["verdict"]), (0, &json!("match")));
     let listed = session.json(&["journal", "lake", "--format", "json"]);
     assert_eq!(
@@ -182,7 +167,7 @@ fn a_note_of_a_loss_is_expected_where_the_loss_is() {
     left.remove(2);
     session.write("left.jsonl", left.join("\n"));
     session.answer(&["export", "left.jsonl", "--to", "lake"]);
-    let outcomes = |session: &Session| verify(session, &[]).0["outcomes"].clone();
+    let outcomes = |session: &Session| session.verify(&[]).0["outcomes"].clone();
     assert_eq!(
         outcomes(&session),
         json!({ "extra_event": 1, "missing_event": 2 })

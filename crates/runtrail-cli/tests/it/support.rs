@@ -92,6 +92,22 @@ impl Session {
         serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"))
     }
 
+    /// Verifies that `lake` holds what `events.jsonl` does, and gives the report and how it ended.
+    pub(crate) fn verify(&self, more: &[&str]) -> (Value, Ended) {
+        let args = [
+            "verify",
+            "events.jsonl",
+            "--lake",
+            "lake",
+            "--format",
+            "json",
+        ];
+        let ended = self.run(&[&args, more].concat());
+        let report =
+            serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
+        (report, ended)
+    }
+
     /// Runs a command and notes it, its answer and its end.
     pub(crate) fn tell(&mut self, args: &[&str]) -> &mut Self {
         let mut command = self.command(args);

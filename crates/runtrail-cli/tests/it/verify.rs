@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::support::{Ended, Session, op};
+use super::support::{Session, op};
 use serde_json::{Value, json};
 
 /// Some runs in `events.jsonl`, one of them twice as it stands, and a lake of them.
@@ -26,24 +26,6 @@ fn archive() -> String {
     let mut lines: Vec<String> = (0..20).map(run).collect();
     lines.push(run(3));
     lines.join("\n") + "\n"
-}
-
-fn verify(session: &Session, more: &[&str]) -> (Value, Ended) {
-    let args = [
-        &[
-            "verify",
-            "events.jsonl",
-            "--lake",
-            "lake",
-            "--format",
-            "json",
-        ],
-        more,
-    ]
-    .concat();
-    let ended = session.run(&args);
-    let report = serde_json::from_str(&ended.stdout).unwrap_or_else(|e| panic!("{e}: {ended:?}"));
-    (report, ended)
 }
 
 /// The parts of a table.
@@ -93,7 +75,7 @@ fn a_whole_lake_matches_and_repeats_are_no_difference() {
         &["--deep"],
         &["--memory", "64MiB", "--threads", "1"],
     ] {
-        let (report, ended) = verify(&session, depth);
+        let (report, ended) = session.verify(depth);
         assert_eq!(
             (ended.code, &report["verdict"]),
             (0, &json!("match")),
@@ -108,11 +90,8 @@ fn a_whole_lake_matches_and_repeats_are_no_difference() {
             (&json!(20), &json!(1))
         );
     }
-    assert_eq!(
-        verify(&session, &["--deep"]).0["replays_matching"],
-        json!(20)
-    );
-    assert_eq!(verify(&session, &["--quick"]).1.code, 0);
+    assert_eq!(session.verify(&["--deep"]).0["replays_matching"], json!(20));
+    assert_eq!(session.verify(&["--quick"]).1.code, 0);
 }
 
 #[test]
@@ -126,7 +105,7 @@ fn a_byte_that_flipped_is_never_a_match() {
             let mut damaged = sound.clone();
             damaged[at] ^= 0x10;
             fs::write(&part, damaged).unwrap();
-            let (report, ended) = verify(&session, &[]);
+            let (report, ended) = session.verify(&[]);
             assert!(ended.code == 1 || ended.code == 4, "{table} {at}: {report}");
             assert_ne!(report["verdict"], "match");
             let findings = report["findings"].as_array().unwrap();
@@ -159,7 +138,7 @@ fn a_file_that_is_gone_or_too_many_is_named() {
     let part = parts(&session, "events").remove(0);
     fs::copy(&part, part.with_file_name("copy.parquet")).unwrap();
     for depth in ["--quick", "--deep"] {
-        let (report, ended) = verify(&session, &[depth]);
+        let (report, ended) = session.verify(&[depth]);
         assert_eq!(ended.code, 1);
         assert!(
             has(&report, "extra_event", |f| f["part"]
@@ -172,7 +151,7 @@ fn a_file_that_is_gone_or_too_many_is_named() {
     }
     fs::remove_file(part.with_file_name("copy.parquet")).unwrap();
     fs::remove_file(&part).unwrap();
-    let (report, ended) = verify(&session, &[]);
+    let (report, ended) = session.verify(&[]);
     let name = part.file_name().unwrap().to_str().unwrap();
     assert_eq!(ended.code, 1);
     assert!(
@@ -180,7 +159,7 @@ fn a_file_that_is_gone_or_too_many_is_named() {
             && f["part"].as_str().unwrap().ends_with(name)),
         "{report}"
     );
-    assert_eq!(verify(&session, &["--quick"]).1.code, 1);
+    assert_eq!(session.verify(&["--quick"]).1.code, 1);
 }
 
 /// A lake of another archive than the one that it is compared with.
@@ -191,7 +170,7 @@ fn lake_of(change: impl Fn(&mut Vec<String>)) -> (Session, Value) {
     change(&mut lines);
     session.write("other.jsonl", lines.join("\n"));
     session.answer(&["export", "other.jsonl", "--to", "lake"]);
-    let (report, ended) = verify(&session, &["--deep"]);
+    let (report, ended) = session.verify(&["--deep"]);
     assert_eq!(ended.code, 1, "{report}");
     (session, report)
 }
@@ -248,7 +227,7 @@ fn rows_that_are_there_twice_are_counted() {
         record.replace(name, "twice.parquet"),
     )
     .unwrap();
-    let (report, ended) = verify(&session, &[]);
+    let (report, ended) = session.verify(&[]);
     assert_eq!(ended.code, 1);
     assert!(
         has(&report, "count", |f| f["run"] == "run-11"
@@ -263,14 +242,14 @@ fn what_could_not_be_compared_is_neither_yes_nor_no() {
     let log = session.path("lake/_runtrail/log/00000000000000000000.json");
     let record = fs::read_to_string(&log).unwrap();
     fs::write(&log, &record[..record.len() / 2]).unwrap();
-    let (report, ended) = verify(&session, &["--quick"]);
+    let (report, ended) = session.verify(&["--quick"]);
     assert_eq!(ended.code, 4, "{report}");
     assert!(has(&report, "unreadable", |f| f["part"]
         .as_str()
         .unwrap()
         .contains("_runtrail/log/")));
     fs::remove_file(&log).unwrap();
-    let (report, ended) = verify(&session, &[]);
+    let (report, ended) = session.verify(&[]);
     assert_eq!(
         (ended.code, &report["verdict"]),
         (4, &json!("not_compared")),
@@ -300,15 +279,15 @@ fn journals_and_the_log_say_what_is_expected_to_lack() {
         "lake/_runtrail/journal/9.jsonl",
         journal_of(&[r#""warning","message":"slow""#]) + "{\"seq\":1,\"ti",
     );
-    assert!(has(&verify(&session, &[]).0, "interrupted", |f| f["part"]
+    assert!(has(&session.verify(&[]).0, "interrupted", |f| f["part"]
         == "_runtrail/journal/9.jsonl"));
     session.write("lake/_runtrail/journal/9.jsonl", journal_of(&[ENDED]));
-    assert_eq!(verify(&session, &[]).1.code, 0);
+    assert_eq!(session.verify(&[]).1.code, 0);
 
     // What has grown since, and what a program left out.
     let more = archive() + &op("run-99", 0, "late", &[], &json!({})).join("\n");
     session.write("events.jsonl", more);
-    let (report, ended) = verify(&session, &[]);
+    let (report, ended) = session.verify(&[]);
     assert_eq!(ended.code, 4, "{report}");
     assert!(has(&report, "pending", |f| f["run"] == "run-99"));
     let journal = journal_of(&[r#""dropped","cause":"sampled_out","count":2"#, ENDED]);
@@ -362,7 +341,7 @@ fn a_lake_without_its_events_cannot_be_compared() {
     let session = Session::new();
     session.write("events.jsonl", archive());
     session.answer(&["export", "events.jsonl", "--to", "lake", "--tables", "runs"]);
-    let (report, ended) = verify(&session, &["--deep"]);
+    let (report, ended) = session.verify(&["--deep"]);
     assert_eq!(ended.code, 4);
     assert!(has(&report, "limited", |_| true), "{report}");
 }
