@@ -29,6 +29,7 @@ from typing import NamedTuple
 from disk import Disk
 from exports import Exports, Point, tell
 from leftovers import JOURNALS, RECORDS, STAGING, parts_of
+from scenarios import Scenario
 
 CONTROL_CUTS = 10
 WAIT_SECONDS = 60
@@ -89,11 +90,11 @@ class Cuts(Exports):
     """Exports to a disk whose power is cut."""
 
     def __init__(self, runtrail: Path, scratch: Path, seed: int, disk: Disk) -> None:
-        super().__init__(runtrail, scratch, seed)
+        super().__init__(runtrail, scratch, seed, Scenario())
         self.disk, self.log = disk, scratch / "trace"
         self.lake = disk.folder / "lake"
 
-    def remove_lake(self) -> None:
+    def reset_lake(self) -> None:
         self.disk.begin()
 
     def cut_at(self, options: list[str | Path]) -> Cut | None:
@@ -257,12 +258,11 @@ def main() -> int:
             disk.end()
     if files == 0:
         cuts.violations.append("no file was acknowledged before a cut: nothing was proved")
-    tell(cuts.violations, arguments.seed)
-    print(
+    figures = (
         f"power cuts {done}, files acknowledged {files}, lost {cuts.lost};"
         f" {controls}; seed {arguments.seed}, {time.monotonic() - started:.0f} s"
     )
-    return 1 if cuts.violations else 0
+    return 0 if tell(cuts, arguments.seed, figures) else 1
 
 
 if __name__ == "__main__":
