@@ -22,17 +22,20 @@ impl Checksum {
     pub fn digest(&self) -> &[u8; 32] {
         &self.digest
     }
+
+    /// Appends it as it is shown.
+    pub(crate) fn push_to(&self, out: &mut String) {
+        out.push_str(ALGORITHM);
+        out.push(':');
+        push_hex(out, &self.digest);
+    }
 }
 
 impl fmt::Display for Checksum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(ALGORITHM)?;
-        f.write_str(":")?;
-        let mut digits = [0; 64];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.digest) {
-            pair.copy_from_slice(&hex_of(byte));
-        }
-        f.write_str(std::str::from_utf8(&digits).unwrap_or_default())
+        let mut text = String::new();
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 

@@ -13,7 +13,7 @@ use runtrail_core::time::Timestamp;
 use serde::Deserialize;
 
 use super::{Moment, Projection, ProjectionError, Shown};
-use crate::canonical::{ALGORITHM, Checksum, checksum_of_canonical, push_hex};
+use crate::canonical::{Checksum, checksum_of_canonical, push_hex};
 use crate::status::{Conflict, Status, StatusMachine};
 
 /// Spans of a run that are held; a run with more is limited.
@@ -232,26 +232,12 @@ impl Fields<'_> {
         self.number(count);
     }
 
-    fn number(&mut self, mut number: u64) {
-        // A number has 20 digits at most; the formatter takes longer than all else here.
-        let mut digits = [0; 20];
-        let mut at = digits.len();
-        loop {
-            at -= 1;
-            digits[at] = b'0' + (number % 10) as u8;
-            number /= 10;
-            if number == 0 {
-                break;
-            }
-        }
-        let digits = digits.get(at..).unwrap_or_default();
-        self.0
-            .push_str(std::str::from_utf8(digits).unwrap_or_default());
+    fn number(&mut self, number: u64) {
+        self.0.push_str(itoa::Buffer::new().format(number));
     }
 
     fn integer(&mut self, number: i64) {
-        self.0.push_str(if number < 0 { "-" } else { "" });
-        self.number(number.unsigned_abs());
+        self.0.push_str(itoa::Buffer::new().format(number));
     }
 
     fn double(&mut self, number: f64) {
@@ -270,9 +256,7 @@ impl Fields<'_> {
 
     fn checksum(&mut self, checksum: &Checksum) {
         self.0.push('"');
-        self.0.push_str(ALGORITHM);
-        self.0.push(':');
-        push_hex(self.0, checksum.digest());
+        checksum.push_to(self.0);
         self.0.push('"');
     }
 
