@@ -51,9 +51,10 @@
 //!   run again replaces equal by equal.
 //! - A file becomes visible whole: it is staged, made durable, renamed, and its folder made
 //!   durable; in an object store it is one upload. With [`Publish::Closed`] all files of an export
-//!   become visible one right after the other. What a killed export staged, and what it made visible
-//!   and did not record, is removed by the next one; a file that neither a record nor an export
-//!   named never is.
+//!   become visible one right after the other, and what one that failed or was killed made visible
+//!   and did not record is removed by the next one. With [`Publish::Completed`] it stays, since
+//!   nobody can make it again. What a killed export staged is removed; a file that neither a record
+//!   nor an export named never is.
 //! - An export that is told what the lake holds ([`Lake::change`]) leaves no run in it twice: runs
 //!   that come whole take the place of their earlier rows, and the rows of other runs in the same
 //!   parts are taken over. Readers of folders see both for the moment in which files are renamed and
@@ -64,9 +65,10 @@
 //!
 //! # Failure
 //!
-//! [`LakeError`] names the path and the cause. After an error the export is over, the record in the log
-//! is missing, and running the export again ends with the files of an undisturbed one. Folders that were made for an export that came to nothing go
-//! with it.
+//! [`LakeError`] names the path and the cause. After an error the export is over, and running it again
+//! ends with the files of an undisturbed one. The record in the log is missing, but where only what gave
+//! way could not be removed; then the next export removes it. Folders that were made for an export that
+//! came to nothing go with it.
 
 mod carried;
 mod commit;

@@ -28,6 +28,8 @@ pub(crate) struct WorkDir {
     own: Option<(TempDir, File)>,
     /// The folders that were made for it, innermost first.
     made: Vec<PathBuf>,
+    /// Whether files became visible, or were about to.
+    announced: AtomicBool,
     kept: AtomicBool,
 }
 
@@ -57,6 +59,7 @@ impl WorkDir {
             Ok(own) => Ok(Self {
                 own: Some(own),
                 made,
+                announced: AtomicBool::new(false),
                 kept: AtomicBool::new(false),
             }),
             Err(source) => Err(LakeError::Write {
@@ -80,6 +83,7 @@ impl WorkDir {
         let place = self.path().join(ANNOUNCED);
         let lines: String = paths.flat_map(|path| [path, "\n"]).collect();
         let append = || {
+            self.announced.store(true, Ordering::Relaxed);
             let mut file = File::options().append(true).create(true).open(&place)?;
             file.write_all(lines.as_bytes())?;
             file.sync_all()?;
@@ -91,7 +95,7 @@ impl WorkDir {
         })
     }
 
-    /// Says that the export has come to something: the folders that were made for it stay.
+    /// Says that the export has come to what it was to: the folders that were made for it stay.
     pub(crate) fn keep(&self) {
         self.kept.store(true, Ordering::Relaxed);
     }
@@ -99,10 +103,18 @@ impl WorkDir {
 
 impl Drop for WorkDir {
     /// Removes the folder, and where nothing has come of the export what was made for it; what
-    /// others have put there stays.
+    /// others have put there stays. Of an export that failed while it made files visible the
+    /// announcement stays, for the next one to undo as if it had been killed.
     fn drop(&mut self) {
-        self.own = None;
         let kept = self.kept.load(Ordering::Relaxed);
+        let own = self.own.take();
+        if !kept && self.announced.load(Ordering::Relaxed) {
+            if let Some((dir, _alive)) = own {
+                leave_announcement(&dir.keep());
+            }
+            return;
+        }
+        drop(own);
         let Some(parent) = self.made.first().filter(|_| !kept) else {
             return;
         };
@@ -118,6 +130,16 @@ impl Drop for WorkDir {
         if removed.is_ok() {
             // Of a folder that is not empty this and those around it stay.
             let _ = self.made.iter().try_for_each(fs::remove_dir);
+        }
+    }
+}
+
+/// Removes what an export staged: a disk that is full has no room for it.
+fn leave_announcement(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name() != ANNOUNCED {
+            let path = entry.path();
+            let _ = fs::remove_file(&path).or_else(|_| fs::remove_dir_all(&path));
         }
     }
 }
@@ -230,6 +252,30 @@ mod tests {
         WorkDir::create(root.path(), Vec::new(), &undo).unwrap();
         assert_eq!(undone.into_inner(), ["dead"]);
         assert!(!dead.exists());
+    }
+
+    #[test]
+    fn an_export_that_failed_while_it_made_files_visible_leaves_word_of_them() {
+        let root = tempfile::tempdir().unwrap();
+        let undone = std::cell::RefCell::new(Vec::new());
+        let undo = |paths: BTreeSet<String>| {
+            undone.borrow_mut().extend(paths);
+            Ok(())
+        };
+        for keeps in [true, false] {
+            let work = make(root.path());
+            fs::write(work.path().join("part.staged"), "half").unwrap();
+            work.announce(["part"].into_iter()).unwrap();
+            if keeps {
+                work.keep();
+            }
+            let path = work.path().to_owned();
+            drop(work);
+            assert!(!path.join("part.staged").exists());
+            assert_eq!(path.join(ANNOUNCED).exists(), !keeps);
+        }
+        WorkDir::create(root.path(), Vec::new(), &undo).unwrap();
+        assert_eq!(undone.into_inner(), ["part"]);
     }
 
     #[test]

@@ -99,8 +99,12 @@ impl Parts {
         if self.complete.is_empty() {
             return Ok(());
         }
-        let paths = self.complete.iter().map(|part| part.path.as_str());
-        self.work.announce(paths)?;
+        // An export that is run again makes its files again. What a program recorded nobody can make
+        // again, so that of one that is killed the complete files stay, recorded or not.
+        if self.publish == Publish::Closed {
+            let paths = self.complete.iter().map(|part| part.path.as_str());
+            self.work.announce(paths)?;
+        }
         for part in self.complete.drain(..) {
             self.store.publish(&part.staged, &part.path)?;
             self.published.push(LakeFile {

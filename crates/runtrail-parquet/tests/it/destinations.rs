@@ -7,7 +7,7 @@ use std::sync::Arc;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use runtrail_core::export::Exporter;
-use runtrail_parquet::{Lake, LakeError, LakeSettings, MIN_MEMORY};
+use runtrail_parquet::{Lake, LakeError, LakeSettings, MIN_MEMORY, Publish};
 
 use crate::it::support::{deadline, events, export, files, one_batch, small};
 
@@ -111,4 +111,59 @@ fn a_folder_that_goes_away_is_an_error_with_its_path() {
     fs::remove_dir_all(folder.path().join("_runtrail")).unwrap();
     let error = Box::new(lake).close(deadline()).unwrap_err();
     assert!(error.to_string().contains("_runtrail"), "{error}");
+}
+
+/// The parts of a lake that are to be seen, in the order of their paths.
+fn parts(lake: &std::path::Path) -> Vec<String> {
+    let all = files(lake).into_keys();
+    all.filter(|path| !path.starts_with("_runtrail/")).collect()
+}
+
+#[test]
+fn what_a_failed_export_made_visible_goes_with_the_next_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Lake::local(folder.path()).settings(small()).open().unwrap();
+    let mut lake = open();
+    let blocked = folder.path().join("runs");
+    fs::write(&blocked, "a file where a folder is to be").unwrap();
+    lake.export(&one_batch(&events(60))[0]).unwrap();
+    Box::new(lake).close(deadline()).unwrap_err();
+    fs::remove_file(&blocked).unwrap();
+    assert!(parts(folder.path()).len() > 1, "some were visible by then");
+
+    let report = export(open(), &one_batch(&events(20)));
+    let recorded: Vec<_> = report.files.into_iter().map(|file| file.path).collect();
+    assert_eq!(parts(folder.path()), recorded);
+}
+
+#[test]
+fn what_a_program_that_was_killed_had_recorded_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = LakeSettings {
+        publish: Publish::Completed,
+        ..small()
+    };
+    let open = || {
+        Lake::local(folder.path())
+            .settings(settings)
+            .open()
+            .unwrap()
+    };
+    let mut lake = open();
+    lake.export(&one_batch(&events(300))[0]).unwrap();
+    let complete = parts(folder.path());
+    assert!(!complete.is_empty());
+    // What a kill leaves: the folder that it worked in, and nobody who holds its lock.
+    let dead = folder.path().join("_runtrail/tmp/export-dead");
+    fs::create_dir(&dead).unwrap();
+    for entry in fs::read_dir(lake.temp_dir()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), dead.join(entry.file_name())).unwrap();
+    }
+    drop(lake);
+
+    export(open(), &one_batch(&events(5)));
+    let after = parts(folder.path());
+    assert!(complete.iter().all(|part| after.contains(part)));
+    assert!(!dead.exists());
 }
