@@ -4,7 +4,6 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -35,15 +34,6 @@ pub struct FileStart {
     pub fingerprint: Fingerprint,
     /// The line breaks among them.
     pub lines: u64,
-}
-
-/// Where what is appended to a file of lines begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinesEnd {
-    /// The byte after the last line that is complete.
-    pub byte: u64,
-    /// The number of the line that begins there, from 1.
-    pub line: u64,
 }
 
 impl Fingerprint {
@@ -148,56 +138,35 @@ pub(crate) fn hashes_of(piece: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-impl LinesEnd {
-    /// Finds the end of the last line that is complete in the first bytes of a file, `lines` line breaks:
-    /// they end with one, or with a line that holds a whole JSON value or nothing. `None` where the line
-    /// that they end in is longer than `max_line`.
-    pub fn find(path: &Path, bytes: u64, lines: u64, max_line: usize) -> io::Result<Option<Self>> {
-        let file = File::open(path)?;
-        let mut rest = Vec::new();
-        let mut wanted = BLOCK as u64;
-        loop {
-            let from = bytes.saturating_sub(wanted);
-            let length = (bytes - from) as usize;
-            rest.clear();
-            read_exact_at(&file, from, &mut rest, 0..length)?;
-            let line = memchr::memrchr(b'\n', &rest[..length]).map(|at| at + 1);
-            let Some(start) = line.or((from == 0).then_some(0)) else {
-                if length > max_line {
-                    return Ok(None);
-                }
-                wanted *= 4;
-                continue;
-            };
-            let unfinished = &rest[start..length];
-            let is_whole = unfinished.trim_ascii().is_empty()
-                || serde_json::from_slice::<serde::de::IgnoredAny>(unfinished).is_ok();
-            let byte = if is_whole { bytes } else { from + start as u64 };
-            return Ok(Some(Self {
-                byte,
-                line: lines + 1,
-            }));
-        }
+/// Finds where what is appended to a file of lines begins: the end of the last line that is complete in
+/// its first bytes. They end with one, or with a line that holds a whole JSON value or nothing. `None`
+/// where the line that they end in is longer than `max_line`.
+pub fn end_of_lines(path: &Path, bytes: u64, max_line: usize) -> io::Result<Option<u64>> {
+    let file = File::open(path)?;
+    let mut rest = Vec::new();
+    let mut wanted = BLOCK as u64;
+    loop {
+        let from = bytes.saturating_sub(wanted);
+        let length = (bytes - from) as usize;
+        rest.clear();
+        read_exact_at(&file, from, &mut rest, 0..length)?;
+        let line = memchr::memrchr(b'\n', &rest[..length]).map(|at| at + 1);
+        let Some(start) = line.or((from == 0).then_some(0)) else {
+            if length > max_line {
+                return Ok(None);
+            }
+            wanted *= 4;
+            continue;
+        };
+        let unfinished = &rest[start..length];
+        let is_whole = unfinished.trim_ascii().is_empty()
+            || serde_json::from_slice::<serde::de::IgnoredAny>(unfinished).is_ok();
+        return Ok(Some(if is_whole { bytes } else { from + start as u64 }));
     }
 }
 
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:032x}", self.0)
-    }
-}
-
-/// The text is not a fingerprint: 32 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a fingerprint is 32 hexadecimal digits")]
-pub struct NoFingerprint;
-
-impl FromStr for Fingerprint {
-    type Err = NoFingerprint;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
-        let number = u128::from_str_radix(text, 16).ok().filter(|_| digits);
-        number.map(Self).ok_or(NoFingerprint)
     }
 }

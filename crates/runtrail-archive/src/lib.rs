@@ -63,7 +63,7 @@ mod store;
 
 pub use archive::Archive;
 pub use error::ArchiveError;
-pub use fingerprint::{FileStart, Fingerprint, LinesEnd, NoFingerprint};
+pub use fingerprint::{FileStart, Fingerprint, end_of_lines};
 pub use input::{Format, sniff};
 pub use options::{ReadOptions, SortOptions};
 pub use ordered::SeenRuns;

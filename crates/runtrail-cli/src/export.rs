@@ -236,7 +236,7 @@ impl Job<'_> {
         journal.start("publish")?;
         watched.finishing.store(true, Ordering::Relaxed);
         let quarantine = rejects.finish()?;
-        target.set_sources(plan.logged(&report, &args.read)?);
+        target.set_sources(plan.logged(&report, &args.read, self.threads)?);
         let written = target.close(quarantine, &report.rejects, Instant::now() + PATIENCE)?;
         journal.done(written.events)?;
         drop(display);

@@ -17,7 +17,7 @@ use std::time::Instant;
 
 pub use batch::{Batch, RunEnd, SpanBatch};
 pub use dead_letter::{DeadLetter, DeadLetterStore};
-pub use error::{ExportError, ExportErrorKind, Rejection};
+pub use error::{ExportError, ExportErrorKind, Rejection, in_full};
 pub use rate_limit::{RateLimit, RateLimitSettings};
 pub use retry::{Backoff, Retry, RetrySettings};
 pub use spans::Spans;

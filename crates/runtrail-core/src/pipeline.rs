@@ -5,7 +5,7 @@
 //! ```
 //!
 //! A thread that records writes into a ring of its own; the worker empties all rings in the order
-//! of time, gives every event its `seq` and its id, runs the processors, and closes with the ledger
+//! of time, gives every event its `seq`, of which its id follows, runs the processors, and closes with the ledger
 //! what a run left open. Each exporter has a thread and a bounded queue: a slow one, one that fails
 //! and one that panics cost nobody else anything.
 //!

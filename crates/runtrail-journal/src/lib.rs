@@ -76,7 +76,7 @@ pub use entry::{
 };
 pub use error::JournalError;
 pub use journal::{Damage, Journal, MAX_JOURNAL, TAIL};
-pub use name::{JournalFile, list};
+pub use name::{FOLDER_OF_LAKE, JournalFile, list};
 pub use query::{ChunkTook, State};
 pub use record::{MAX_LINE, Record};
 pub use writer::JournalWriter;

@@ -10,6 +10,9 @@ use crate::error::JournalError;
 
 const ENDING: &str = ".jsonl";
 
+/// Where a lake keeps its journals, within its folder.
+pub const FOLDER_OF_LAKE: &str = "_runtrail/journal";
+
 /// Puts the name of a journal together: its start to the microsecond, and what tells it from others.
 pub(crate) fn name(started: Timestamp, id: u32) -> String {
     let time = started.to_chrono().format("%Y%m%dT%H%M%S%.6fZ");

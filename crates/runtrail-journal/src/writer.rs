@@ -9,7 +9,7 @@ use crate::clock::{Clock, Reading};
 use crate::entry::{Entry, RunCompleted, RunStatus};
 use crate::error::JournalError;
 use crate::folder;
-use crate::name::{JournalFile, name};
+use crate::name::name;
 use crate::record::Record;
 
 /// How often a name is looked for that nobody has. Each is one of sixteen million.
@@ -21,7 +21,7 @@ const ATTEMPTS: usize = 100;
 /// after the process was killed. While it is there, the journal reads as running.
 pub struct JournalWriter {
     file: File,
-    named: JournalFile,
+    path: PathBuf,
     clock: Box<dyn Clock>,
     /// The number of the next entry.
     seq: u64,
@@ -48,11 +48,9 @@ impl JournalWriter {
         if !cfg!(windows) {
             let _ = file.try_lock();
         }
-        let named = JournalFile::of(&path)
-            .ok_or_else(|| failed(&path, io::ErrorKind::InvalidFilename.into()))?;
         Ok(Self {
             file,
-            named,
+            path,
             clock: Box::new(clock),
             seq: 0,
             torn: false,
@@ -62,12 +60,7 @@ impl JournalWriter {
 
     /// Returns the path.
     pub fn path(&self) -> &Path {
-        self.named.path()
-    }
-
-    /// Returns what `runtrail journal` calls it.
-    pub fn id(&self) -> &str {
-        self.named.id()
+        &self.path
     }
 
     /// Appends an entry. It is with the operating system when this returns, and durable where it

@@ -10,8 +10,7 @@ use runtrail_core::export::{ExportError, SpanBatch, SpanExporter, Spans};
 
 use whole::WholeFile;
 
-use crate::around::Around;
-use crate::collected::{UNNAMED_SERVICE, into_exporter};
+use crate::collected::into_exporter;
 use crate::map::{Content, MapSettings, Mapper};
 use crate::report::OtlpReport;
 use crate::send::{CollectLimits, Collector, Form, Frame, Piece};
@@ -125,17 +124,15 @@ impl OtlpLines {
     fn begin(&self) -> Result<State, ExportError> {
         let vars = self.variables.clone();
         let vars = vars.unwrap_or_else(Variables::of_process);
-        let (named, listed) = vars.resource().map_err(ExportError::permanent)?;
-        let service = self.service_name.clone().or(named);
-        let service = service.unwrap_or_else(|| UNNAMED_SERVICE.to_owned());
-        let resource = listed.into_iter().chain(self.resource.clone()).collect();
+        let around = vars.around(self.service_name.clone(), self.resource.clone());
+        let around = around.map_err(ExportError::permanent)?;
         let settings = MapSettings {
             content: vars.content(self.content),
             ..self.settings.clone()
         };
         Ok(State {
             collector: Collector::new(Mapper::new(settings), LINE, Form::Json),
-            frame: Frame::new(Form::Json, &Around::new(service, resource)),
+            frame: Frame::new(Form::Json, &around),
             out: BufWriter::new(WholeFile::begin(&self.path).map_err(|e| failed(&self.path, e))?),
             failed: false,
         })

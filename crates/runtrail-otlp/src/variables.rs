@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::around::Around;
+use crate::collected::UNNAMED_SERVICE;
+
 /// Keys and values, in order.
 pub(crate) type Pairs = Vec<(String, String)>;
 
@@ -34,8 +37,20 @@ impl Variables {
             .is_some_and(|value| value.eq_ignore_ascii_case("true") || value == "1")
     }
 
+    /// What stands around spans: the service as the caller names it, or else the environment, and what
+    /// both say of the resource, the caller's word after the other.
+    pub(crate) fn around(&self, service: Option<String>, own: Pairs) -> Result<Around, String> {
+        let (named, listed) = self.resource()?;
+        let service = service.or(named);
+        let service = service.unwrap_or_else(|| UNNAMED_SERVICE.to_owned());
+        Ok(Around::new(
+            service,
+            listed.into_iter().chain(own).collect(),
+        ))
+    }
+
     /// What the resource is called and what else is known of it.
-    pub(crate) fn resource(&self) -> Result<(Option<String>, Pairs), String> {
+    fn resource(&self) -> Result<(Option<String>, Pairs), String> {
         let listed = self.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default();
         let pairs = pairs(listed).map_err(|error| format!("OTEL_RESOURCE_ATTRIBUTES: {error}"))?;
         let named = |name: &str| {

@@ -97,12 +97,7 @@ impl Store {
         match self {
             Self::Local(root) => {
                 let target = root.join(path);
-                let removed = match fs::remove_file(&target) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                    Err(error) => Err(error),
-                    Ok(()) => sync_dir(target.parent().unwrap_or(root)),
-                };
-                removed.map_err(|source| write_error(&target, source))
+                remove_file(&target).map_err(|source| write_error(&target, source))
             }
             Self::Object(lake) => match lake.block_on(path, lake.store.delete(&lake.key(path))) {
                 Err(LakeError::Store {
@@ -265,6 +260,15 @@ pub(crate) fn create_dirs(folder: &Path) -> io::Result<()> {
     match folder.parent() {
         Some(above) if !above.as_os_str().is_empty() => sync_dir(above),
         _ => sync_dir(Path::new(".")),
+    }
+}
+
+/// Removes a file for good; one that is not there is removed already.
+pub(crate) fn remove_file(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => file.parent().map_or(Ok(()), sync_dir),
     }
 }
 

@@ -161,8 +161,8 @@ impl End {
 /// How often an end is tried that was late, before it counts as such: a machine that is busy with other
 /// things makes anything late now and then.
 const ATTEMPTS: usize = 8;
-/// By how much the end of a pipeline may overrun its limit.
-pub const MAX_OVERRUN: Duration = Duration::from_millis(50);
+/// By how much the end of a pipeline may overrun its limit, 50 ms.
+const MAX_OVERRUN: Duration = Duration::from_millis(50);
 
 /// By how much an end was later than its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,7 +208,7 @@ impl Overrun {
 ///
 /// # Panics
 ///
-/// Where it overran by more than [`MAX_OVERRUN`] each time.
+/// Where it overran by more than 50 ms each time.
 pub fn assert_in_time(what: &str, limit: Duration, mut end: impl FnMut() -> Duration) {
     let mut least = Duration::MAX;
     for _ in 0..ATTEMPTS {

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use runtrail_core::export::in_full;
 use runtrail_core::link::{Link, Source};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
@@ -241,16 +242,4 @@ impl fmt::Debug for Monitor {
 
 fn add(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
-}
-
-/// An error with those underneath it.
-fn in_full(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -1,21 +1,17 @@
 //! The journal of the lake that a program writes, with what the pipeline left out on the way to it.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use runtrail_core::export::{Batch, ExportError, Exporter};
+use runtrail_core::export::{Batch, ExportError, Exporter, in_full};
 use runtrail_core::pipeline::{DropCause, Handle, Stats};
 use runtrail_journal::{
-    Dropped, FileWritten, JournalError, JournalWriter, PlanResolved, QualityIssue, RunStatus,
-    Severity, Snapshot, SystemClock, Warning,
+    Dropped, FOLDER_OF_LAKE, FileWritten, JournalError, JournalWriter, PlanResolved, QualityIssue,
+    RunStatus, Severity, Snapshot, SystemClock, Warning,
 };
 use runtrail_parquet::{Lake, LakeReportHandle};
-
-/// Where a lake keeps its journals.
-const FOLDER: &str = "_runtrail/journal";
 
 /// What the sample left out, among the causes of the pipeline.
 const SAMPLED_OUT: &str = "sampled_out";
@@ -113,7 +109,7 @@ impl Journaled {
             ("to", self.root.display().to_string()),
             ("tables", self.tables.clone()),
         ]);
-        let begun = JournalWriter::create(self.root.join(FOLDER), SystemClock::start());
+        let begun = JournalWriter::create(self.root.join(FOLDER_OF_LAKE), SystemClock::start());
         self.journal = Some(begun.and_then(|mut journal| {
             // A map of texts is always JSON.
             if let Ok(snapshot) = Snapshot::of(&plan) {
@@ -190,16 +186,5 @@ fn end(
         None if losses.is_unplanned() => RunStatus::Partial,
         None => RunStatus::Ok,
     };
-    journal.finish(status, error.map(message))
-}
-
-fn message(error: &ExportError) -> String {
-    let mut message = error.to_string();
-    let mut source = Error::source(error);
-    while let Some(error) = source {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        source = error.source();
-    }
-    message
+    journal.finish(status, error.map(|error| in_full(error)))
 }

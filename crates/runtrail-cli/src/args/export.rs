@@ -78,8 +78,8 @@ pub(crate) struct ExportArgs {
     /// How many spans to send in a second, at most
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), env = "RUNTRAIL_MAX_SPANS_PER_SECOND")]
     pub(crate) max_spans_per_second: Option<u32>,
-    /// Keep the journals of exports other than to a lake in this folder; else one is kept beside trees, or
-    /// for a receiver, until the export is complete, so that one that is cut off can go on
+    /// Keep the journals of exports to a folder of trees or a receiver in this folder; else one is kept
+    /// beside it until the export is complete, so that one that is cut off can go on
     #[arg(long, value_name = "DIR", env = "RUNTRAIL_JOURNAL")]
     pub(crate) journal: Option<PathBuf>,
     /// How much memory the export may use, whatever the archive's size; at least 256MiB

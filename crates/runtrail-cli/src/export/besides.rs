@@ -20,8 +20,7 @@ pub(crate) struct Besides {
     lake: Option<LakeReader>,
     /// Runs that earlier exports carried.
     carried: Vec<CarriedRun>,
-    /// What becomes of runs that are open, and whether that was said.
-    open_runs: OpenRuns,
+    /// Whether what is open is to be closed, and not only by default.
     close_all: bool,
     /// Events that were read from the lake.
     events: Arc<AtomicU64>,
@@ -36,7 +35,6 @@ impl Default for Besides {
         Self {
             lake: None,
             carried: Vec::new(),
-            open_runs: OpenRuns::default(),
             close_all: false,
             events: Arc::default(),
             runs: Some(0),
@@ -64,12 +62,12 @@ impl Besides {
         Ok(Self {
             lake: lake.map(|lake| lake.without(&plan.held.parts)),
             carried: carried.map_err(|error| Failure::of(Code::Io, &error))?,
-            open_runs: open_runs.unwrap_or(usual),
             close_all: open_runs == Some(OpenRuns::Truncate),
             changes: Changes {
                 lake: lake.cloned(),
                 parts: plan.held.parts.clone(),
                 sources: plan.held.sources.clone(),
+                open_runs: open_runs.unwrap_or(usual),
                 ..Changes::default()
             },
             ..Self::default()
@@ -83,7 +81,6 @@ impl Besides {
 
     /// Says what is to be read from the lake, once it is known which runs there are.
     pub(super) fn inputs(&mut self, seen: &SeenRuns<'_>) -> Result<Vec<Input>, ArchiveError> {
-        self.changes.open_runs = self.open_runs;
         let Some(lake) = self.lake.clone() else {
             return Ok(Vec::new());
         };

@@ -96,8 +96,13 @@ impl Destination {
 
     /// Returns where the quarantine file of anything but a lake is: beside the destination.
     pub(crate) fn quarantine(&self) -> PathBuf {
+        self.beside(".quarantine.jsonl")
+    }
+
+    /// A path beside the destination, named after it.
+    fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.path().file_name().unwrap_or_default().to_owned();
-        name.push(".quarantine.jsonl");
+        name.push(ending);
         self.path().with_file_name(name)
     }
 
@@ -105,12 +110,7 @@ impl Destination {
     /// destination. `None` where an export makes nothing sure until its end, so that there is nothing to go
     /// on with.
     pub(crate) fn journal(&self) -> Option<PathBuf> {
-        if !matches!(self, Self::TreeFolder(_) | Self::Receiver(_)) {
-            return None;
-        }
-        let mut name = self.path().file_name().unwrap_or_default().to_owned();
-        name.push(".journal");
-        Some(self.path().with_file_name(name))
+        matches!(self, Self::TreeFolder(_) | Self::Receiver(_)).then(|| self.beside(".journal"))
     }
 
     /// Returns the nearest folder that exists, for temporary files on the destination's own disk.

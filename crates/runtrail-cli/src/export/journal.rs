@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use runtrail_archive::{Input, ReadReport};
 use runtrail_journal::{
-    ChunkCompleted, ChunkStarted, Entry, FileWritten, Journal, JournalError, JournalWriter,
-    PlanResolved, QualityIssue, ReconciliationResult, RunStatus, Severity, Snapshot, State,
-    SystemClock, ValidationResult, list,
+    ChunkCompleted, ChunkStarted, Entry, FOLDER_OF_LAKE, FileWritten, Journal, JournalError,
+    JournalWriter, PlanResolved, QualityIssue, ReconciliationResult, RunStatus, Severity, Snapshot,
+    State, SystemClock, ValidationResult, list,
 };
 use runtrail_parquet::{LakeLayout, LakeReader};
 use serde::Serialize;
@@ -18,9 +18,6 @@ use super::summary::Summary;
 use crate::args::{ExportArgs, ExporterKind};
 use crate::code::Code;
 use crate::failure::Failure;
-
-/// The folder of the journals within a lake.
-const FOLDER: &str = "_runtrail/journal";
 
 /// The journal of an export; where none is kept, nothing is said.
 #[derive(Debug, Default)]
@@ -86,7 +83,7 @@ impl ExportJournal {
         } else {
             Keep::Always
         };
-        Self::begin(&root.join(FOLDER), &snapshot(plan, args)?, keep)
+        Self::begin(&root.join(FOLDER_OF_LAKE), &snapshot(plan, args)?, keep)
     }
 
     /// Begins the journal of an export elsewhere, in a folder that was named or beside the destination, and
@@ -237,7 +234,7 @@ pub(super) fn settle(
     plan: &Plan,
     args: &ExportArgs,
 ) -> Result<(), Failure> {
-    let latest: Option<PathBuf> = list(root.join(FOLDER))
+    let latest: Option<PathBuf> = list(root.join(FOLDER_OF_LAKE))
         .ok()
         .and_then(|mut journals| journals.pop())
         .map(|latest| latest.path().to_owned());

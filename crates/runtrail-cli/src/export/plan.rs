@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use runtrail_archive::{Extent, FileStart, Fingerprint, Input, LinesEnd, ReadReport};
+use runtrail_archive::{Extent, FileStart, Fingerprint, Input, ReadReport, end_of_lines};
 use runtrail_core::printable::Printable;
 use runtrail_parquet::{Held, LakeLayout, LakeReader, Listing, ResumeAt, SourceInfo};
 
@@ -60,11 +60,7 @@ impl Plan {
             // What is not known is exported from its beginning.
             let known =
                 threads.and_then(|threads| read_through(input, threads).unwrap_or_default());
-            Planned {
-                input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
-                is_rest: false,
-                known,
-            }
+            Planned::of(input, None, known)
         });
         Self {
             sources: sources.collect(),
@@ -116,7 +112,7 @@ impl Plan {
                     if let Some(start) = start
                         && args.open_runs != Some(OpenRunsArg::Truncate)
                     {
-                        known = to_whole_line(start, input, &args.read)?.map(Known::from);
+                        known = to_whole_line(start, input, &args.read, threads)?.map(Known::from);
                     }
                     let until = known.map_or(rest.until, |known| known.bytes);
                     if until <= rest.from {
@@ -127,14 +123,7 @@ impl Plan {
                 }
                 Found::New => None,
             };
-            plan.sources.push(Planned {
-                input: narrowed(
-                    input,
-                    from.or(known.map(|known| Extent::first(known.bytes))),
-                ),
-                is_rest: from.is_some(),
-                known,
-            });
+            plan.sources.push(Planned::of(input, from, known));
         }
         if !changed.is_empty() {
             plan.replace(&changed, inputs, listing, args.replace)?;
@@ -162,12 +151,13 @@ impl Plan {
         &self,
         report: &ReadReport,
         read: &ReadArgs,
+        threads: usize,
     ) -> Result<Vec<SourceInfo>, Failure> {
         let failed = |name: &str| report.failed.iter().any(|(failed, _)| failed == name);
         let sources = self.sources.iter();
         sources
             .filter(|source| !failed(&source.input.name()))
-            .map(|source| source.logged(report, read))
+            .map(|source| source.logged(report, read, threads))
             .collect()
     }
 
@@ -216,11 +206,7 @@ impl Plan {
                 .find(|source| source.input.name() == name);
             if again(&name) {
                 let known = read_through(input, threads)?;
-                sources.push(Planned {
-                    input: narrowed(input, known.map(|known| Extent::first(known.bytes))),
-                    is_rest: false,
-                    known,
-                });
+                sources.push(Planned::of(input, None, known));
             } else if let Some(planned) = planned {
                 sources.push(planned.clone());
             }
@@ -244,28 +230,44 @@ fn to_whole_line(
     start: FileStart,
     input: &Input,
     read: &ReadArgs,
+    threads: usize,
 ) -> Result<Option<FileStart>, Failure> {
     let Input::File { path, .. } = input else {
         return Ok(None);
     };
-    let end = LinesEnd::find(path, start.bytes, start.lines, read.max_line);
+    let end = end_of_lines(path, start.bytes, read.max_line);
     let Some(end) = looked_at(path, end)?.flatten() else {
         return Ok(None);
     };
-    if end.byte == start.bytes {
+    if end == start.bytes {
         return Ok(Some(start));
     }
-    looked_at(path, FileStart::of(path, end.byte, 1))
+    looked_at(path, FileStart::of(path, end, threads))
 }
 
 impl Planned {
+    /// Of a source all that is known is read, or the `rest` of it.
+    fn of(input: &Input, rest: Option<Extent>, known: Option<Known>) -> Self {
+        let all = known.map(|known| Extent::first(known.bytes));
+        Self {
+            input: narrowed(input, rest.or(all)),
+            is_rest: rest.is_some(),
+            known,
+        }
+    }
+
     /// Returns what tells the source from others, where that is known.
     pub(crate) fn hash(&self) -> Option<String> {
         let start = self.known.and_then(|known| known.start);
         start.map(|start| start.fingerprint.to_string())
     }
 
-    fn logged(&self, report: &ReadReport, read: &ReadArgs) -> Result<SourceInfo, Failure> {
+    fn logged(
+        &self,
+        report: &ReadReport,
+        read: &ReadArgs,
+        threads: usize,
+    ) -> Result<SourceInfo, Failure> {
         let name = self.input.name();
         let lines = report.lines.iter().find(|lines| lines.name == name);
         let start = match self.known {
@@ -276,7 +278,7 @@ impl Planned {
                 let read = lines.and_then(|lines| lines.start);
                 match (read.filter(|read| read.bytes == bytes), &self.input) {
                     (None, Input::File { path, .. }) => {
-                        looked_at(path, FileStart::of(path, bytes, 1))?
+                        looked_at(path, FileStart::of(path, bytes, threads))?
                     }
                     (read, _) => read,
                 }
@@ -284,7 +286,7 @@ impl Planned {
             None => None,
         };
         let end = match start.filter(|_| lines.is_some()) {
-            Some(start) => to_whole_line(start, &self.input, read)?,
+            Some(start) => to_whole_line(start, &self.input, read, threads)?,
             None => None,
         };
         let resume = end.map(|end| ResumeAt {

@@ -3,14 +3,11 @@
 use std::collections::BTreeMap;
 
 use runtrail_archive::resolve_with;
-use runtrail_journal::{Journal, JournalError, JournalFile, State, list};
+use runtrail_journal::{FOLDER_OF_LAKE, Journal, JournalError, JournalFile, State, list};
 use runtrail_replay::verify::{Finding, Findings, Outcome};
 
 use super::{Job, Verified};
 use crate::load::open_lake;
-
-/// Where a lake keeps its journals.
-const FOLDER: &str = "_runtrail/journal";
 
 /// Says whether the exports ended.
 pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
@@ -22,14 +19,14 @@ pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
     let last = match journals(job) {
         Ok(mut journals) => journals.pop(),
         Err(error) => {
-            findings.add(Finding::new(Outcome::Unreadable, error.to_string()).part(FOLDER));
+            findings.add(Finding::new(Outcome::Unreadable, error.to_string()).part(FOLDER_OF_LAKE));
             return;
         }
     };
     let Some(last) = last else {
         return;
     };
-    let part = format!("{FOLDER}/{}.jsonl", last.name());
+    let part = format!("{FOLDER_OF_LAKE}/{}.jsonl", last.name());
     match Journal::read(last.path()).map(|journal| journal.state()) {
         Ok(State::Completed) => {}
         Ok(_) => {
@@ -49,8 +46,8 @@ pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
     let findings = &mut verified.findings;
     let is_missing = lost.iter().any(|outcome| findings.count(*outcome) > 0);
     let mut why = None;
-    if job.lake.listing().missing.is_empty() {
-        if let Some(pending) = grown(job).filter(|_| is_missing) {
+    if is_missing && job.lake.listing().missing.is_empty() {
+        if let Some(pending) = grown(job) {
             findings.add(pending);
             why = Some(Outcome::Pending);
         } else if (1..=left_out(job)).contains(&verified.missing_events) {
@@ -99,5 +96,5 @@ fn left_out(job: &Job<'_>) -> u64 {
 
 /// The journals of the lake, in the order of its exports.
 fn journals(job: &Job<'_>) -> Result<Vec<JournalFile>, JournalError> {
-    list(job.lake.root().join(FOLDER))
+    list(job.lake.root().join(FOLDER_OF_LAKE))
 }

@@ -1,7 +1,7 @@
 //! Values on the emitting thread: a compact binary form, written without formatting or escaping.
 //!
-//! A string is a tag, a length and its bytes; escaping and number formatting wait for the worker,
-//! which does them once, off the caller's thread. What fits a record's own buffer costs no
+//! A string is a tag, a length and its bytes; escaping and number formatting wait until somebody looks
+//! at the events, off the caller's thread. What fits a record's own buffer costs no
 //! allocation; what does not is collected in a buffer that the thread keeps and costs one.
 
 use std::cell::Cell;

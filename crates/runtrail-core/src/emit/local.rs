@@ -234,7 +234,7 @@ impl LocalRing {
         }
         let ctx = ctx.map(|ctx| Beside::Ctx(ctx.clone()));
         for beside in [ctx, draft.take_beside()].into_iter().flatten() {
-            draft.header.with |= beside.flag();
+            draft.header.beside += 1;
             // There is room: it was looked at above, and nobody else takes it.
             drop(self.beside.push(beside));
         }

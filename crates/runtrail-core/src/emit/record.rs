@@ -112,21 +112,11 @@ pub(crate) struct Header {
     pub(crate) status: u8,
     /// An opener's path, by its place among those that the ring's thread keeps, from 1; 0 for none.
     pub(crate) ctx: u8,
-    /// What comes with it beside the cells; see [`with`].
-    pub(crate) with: u8,
+    /// How many things it has [beside](Beside) the cells.
+    pub(crate) beside: u8,
 }
 
-/// What a record has beside its cells, in the order in which it was handed over.
-pub(crate) mod with {
-    /// A path that the ring's thread had not used before.
-    pub(crate) const CTX: u8 = 1;
-    /// A payload that is too large for the cells.
-    pub(crate) const PAYLOAD: u8 = 2;
-    /// An event that the engine made itself.
-    pub(crate) const EVENT: u8 = 4;
-}
-
-/// What a record has beside its cells.
+/// What a record has beside its cells, in the order in which it is handed over.
 pub(crate) enum Beside {
     Ctx(Ctx),
     Payload(Box<[u8]>),
@@ -134,14 +124,6 @@ pub(crate) enum Beside {
 }
 
 impl Beside {
-    pub(crate) fn flag(&self) -> u8 {
-        match self {
-            Self::Ctx(_) => with::CTX,
-            Self::Payload(_) => with::PAYLOAD,
-            Self::Event(_) => with::EVENT,
-        }
-    }
-
     /// Bytes that it takes of the budget.
     pub(crate) fn held(&self) -> usize {
         match self {
@@ -169,7 +151,7 @@ impl Header {
             counted: kind as u8,
             status: 0,
             ctx: 0,
-            with: 0,
+            beside: 0,
         }
     }
 
@@ -186,7 +168,7 @@ impl Header {
                 self.counted,
                 self.status,
                 self.ctx,
-                self.with,
+                self.beside,
                 self.len,
                 0,
                 0,
@@ -201,7 +183,7 @@ impl Header {
         let (words, _) = cell.as_chunks::<8>();
         let word = |index: usize| words.get(index).copied().unwrap_or_default();
         let number = |index| u64::from_le_bytes(word(index));
-        let [kind, counted, status, ctx, with, len, ..] = word(4);
+        let [kind, counted, status, ctx, beside, len, ..] = word(4);
         Self {
             ticks: number(0),
             run: number(1),
@@ -212,7 +194,7 @@ impl Header {
             counted,
             status,
             ctx,
-            with,
+            beside,
         }
     }
 

@@ -1,4 +1,4 @@
-//! The compact form as JSON text, once, on the worker.
+//! The compact form as JSON text, made where somebody looks at the events.
 
 use std::io::Write;
 

@@ -7,17 +7,29 @@ use crate::pipeline::recorded::Recorded;
 use crate::span::{RunSummary, SpanRecord};
 use crate::text::Text;
 
-/// Events on their way to exporters; a clone is a few pointers.
+/// Events on their way to exporters; a clone is a few pointers. What a batch has written of recorded
+/// events is no part of a clone, which would hold text that nobody counts.
 ///
 /// A pipeline without processors hands out events as they were recorded, and [`Batch::events`]
 /// writes them when it is first called: an exporter that only counts does not pay for text.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Batch {
     events: Arc<Vec<TraceEvent>>,
     recorded: Option<Arc<Recorded>>,
     /// What was recorded, once it is written.
     written: OnceLock<Arc<Vec<TraceEvent>>>,
     ended: Arc<[RunEnd]>,
+}
+
+impl Clone for Batch {
+    fn clone(&self) -> Self {
+        Self {
+            events: Arc::clone(&self.events),
+            recorded: self.recorded.clone(),
+            written: OnceLock::new(),
+            ended: Arc::clone(&self.ended),
+        }
+    }
 }
 
 /// Says that a run ended.
@@ -70,7 +82,7 @@ impl Batch {
         self.len() == 0
     }
 
-    /// The events as they were recorded, where they are not written yet.
+    /// The events as they were recorded, where they were.
     pub(crate) fn as_recorded(&self) -> Option<&Recorded> {
         self.recorded.as_deref()
     }

@@ -1,9 +1,8 @@
 //! Keeping what could not be exported.
 
-use std::error::Error;
 use std::time::Instant;
 
-use super::{Batch, ExportError, ExportErrorKind, Exporter};
+use super::{Batch, ExportError, ExportErrorKind, Exporter, in_full};
 use crate::event::TraceEvent;
 
 /// Keeps events that were given up, such as in a file.
@@ -49,7 +48,7 @@ impl<E: Exporter, S: DeadLetterStore> DeadLetter<E, S> {
     }
 
     fn give_up(&mut self, batch: &Batch, error: ExportError) -> ExportError {
-        let said = with_causes(&error);
+        let said = in_full(&error);
         let name = self.exporter.name();
         let store = &mut self.store;
         let mut lost = Lost::default();
@@ -102,21 +101,10 @@ impl Lost {
             Some(error) => format!(
                 "given up; {} events are lost, since they could not be kept: {}",
                 self.count,
-                with_causes(error)
+                in_full(error)
             ),
         }
     }
-}
-
-fn with_causes(error: &ExportError) -> String {
-    let mut said = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        said.push_str(": ");
-        said.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    said
 }
 
 #[deny(clippy::missing_trait_methods)]

@@ -76,3 +76,15 @@ impl Error for ExportError {
         self.source.as_deref().map(|source| source as _)
     }
 }
+
+/// Says an error with all that are underneath it, the one that was found first at the end.
+pub fn in_full(error: &dyn Error) -> String {
+    let mut said = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        said.push_str(": ");
+        said.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    said
+}

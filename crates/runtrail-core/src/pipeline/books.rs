@@ -1,4 +1,5 @@
-//! The counts. One lock makes them exact at every moment, and it is held for additions only.
+//! The counts. One lock makes them exact at every moment; it is held for additions, and where a full queue
+//! takes only some events of a batch until these are picked.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -13,7 +13,7 @@ use super::settings::{Overflow, Settings};
 use super::shared::{Shared, lock};
 use super::stats::ExporterState;
 use super::ticket::Ticket;
-use crate::export::{Batch, ExportError, ExportErrorKind, Exporter};
+use crate::export::{Batch, ExportError, ExportErrorKind, Exporter, in_full};
 
 /// A lane as the worker and the pipeline see it.
 pub(crate) struct Lane {
@@ -217,7 +217,7 @@ impl LaneThread {
         let called = call(exporter, |exporter| exporter.flush(deadline));
         let problem = match &called {
             Some(Called::Returned(Ok(()))) => None,
-            Some(Called::Returned(Err(error))) => Some(message(error)),
+            Some(Called::Returned(Err(error))) => Some(in_full(error)),
             Some(Called::Panicked) | None => Some("exporter panicked".to_owned()),
         };
         for ticket in tickets {
@@ -237,7 +237,7 @@ impl LaneThread {
         let (state, problem) = match result {
             Some(Ok(Ok(()))) => (ExporterState::Closed, None),
             Some(Ok(Err(error))) => {
-                let message = message(&error);
+                let message = in_full(&error);
                 (ExporterState::CloseFailed(message.clone()), Some(message))
             }
             Some(Err(_)) | None => (
@@ -269,17 +269,6 @@ fn call(
     // What a panic left behind is never looked at: the exporter is given up.
     let result = catch_unwind(AssertUnwindSafe(|| run(exporter)));
     Some(result.map_or(Called::Panicked, Called::Returned))
-}
-
-fn message(error: &ExportError) -> String {
-    let mut message = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        message.push_str(": ");
-        message.push_str(&error.to_string());
-        source = error.source();
-    }
-    message
 }
 
 /// Counts the events of a batch that no exporter takes any more.

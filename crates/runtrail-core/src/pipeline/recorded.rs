@@ -1,8 +1,9 @@
 //! Events as they were recorded, until somebody looks at them.
 //!
 //! The worker gives a record its number, its time and what it belongs to, and leaves the rest as the
-//! emitting thread wrote it. Ids, names and the payload's JSON are written when an exporter asks for
-//! the events, on its own thread; an exporter that is stuck holds the smaller form.
+//! emitting thread wrote it. Ids, names and the payload's JSON are written when somebody looks at the
+//! events: an exporter on its own thread, or the worker where a full queue takes only some of them. An
+//! exporter that is stuck holds the smaller form.
 
 mod render;
 
@@ -10,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::shared::lock;
-use crate::emit::record::{KINDS, Kind};
+use crate::emit::record::{KINDS, Kind, held_by};
 use crate::emit::render::push_integer;
 use crate::event::{Ctx, TraceEvent};
 use crate::export::RunEnd;
@@ -221,7 +222,7 @@ impl Recorded {
 
     /// Adds an event that is one already.
     pub(super) fn push_event(&mut self, event: TraceEvent) {
-        self.outside += size_of::<TraceEvent>() + event.text_bytes();
+        self.outside += held_by(&event);
         let content = Content::Event(self.made.len() as u32);
         self.made.push(event);
         self.entries.push(Entry {
@@ -297,5 +298,41 @@ impl Recorded {
         let events = Arc::new(self.render());
         *rendered = Arc::downgrade(&events);
         events
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventKind, Payload};
+    use crate::export::Batch;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn a_batch_that_waits_holds_nothing_of_what_another_one_wrote() {
+        let mut sheet = Recorded::new(1 << 20);
+        sheet.push_event(TraceEvent {
+            event_id: Text::from("e"),
+            request_id: Text::from("r"),
+            kind: EventKind::Annotation,
+            op_name: None,
+            ctx: Ctx::default(),
+            timestamp: Timestamp::from_parts(0, 0),
+            seq: 0,
+            payload: Payload::empty(),
+            extra: None,
+        });
+        let read = Batch::recorded(sheet.take(), Vec::new());
+        assert_eq!(read.events().len(), 1);
+        let waits = read.clone();
+        let recorded = |batch: &Batch| {
+            batch
+                .as_recorded()
+                .map(|all| lock(&all.rendered).strong_count())
+        };
+        assert_eq!(recorded(&waits), Some(1));
+        drop(read);
+        assert_eq!(recorded(&waits), Some(0));
+        assert_eq!(waits.events().len(), 1);
     }
 }

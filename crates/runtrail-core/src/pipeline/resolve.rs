@@ -148,12 +148,7 @@ impl Resolver {
         let Some(run) = self.runs.get_mut(number) else {
             return self.handled.dropped.add(DropCause::OpenLimit, counted, 1);
         };
-        if run.misses_something()
-            && let Some(note) = run.tell()
-        {
-            self.handled.made += 1;
-            self.sheet.push_event(note);
-        }
+        tell(run, &mut self.handled, &mut self.sheet);
         let ledger = self.ledger.as_mut().filter(|_| run.in_ledger);
         let maker = Maker {
             run,
@@ -274,12 +269,7 @@ impl Resolver {
         };
         self.last = None;
         self.by_id.remove(&run.request_id);
-        if run.misses_something()
-            && let Some(note) = run.tell()
-        {
-            self.handled.made += 1;
-            self.sheet.push_event(note);
-        }
+        tell(&mut run, &mut self.handled, &mut self.sheet);
         self.ended += 1;
         let ended = RunEnded {
             nanos: run.times.last().unwrap_or_default(),
@@ -318,12 +308,7 @@ impl Resolver {
         let Some(run) = self.runs.get_mut(number) else {
             return;
         };
-        if run.misses_something()
-            && let Some(note) = run.tell()
-        {
-            self.handled.made += 1;
-            self.sheet.push_event(note);
-        }
+        tell(run, &mut self.handled, &mut self.sheet);
         let nanos = event.timestamp.micros().saturating_mul(1000);
         run.times
             .pass(nanos.saturating_add(i64::from(event.timestamp.nanos())));
@@ -371,6 +356,17 @@ pub(crate) struct Sheets {
 }
 
 /// Spreads a number over 64 bits, without loss.
+/// Tells of what a run misses, before what comes next of it.
+#[inline]
+fn tell(run: &mut RunState, handled: &mut Handled, sheet: &mut Recorded) {
+    if run.misses_something()
+        && let Some(note) = run.tell()
+    {
+        handled.made += 1;
+        sheet.push_event(note);
+    }
+}
+
 fn mix(mut number: u64) -> u64 {
     number ^= number >> 30;
     number = number.wrapping_mul(0xbf58_476d_1ce4_e5b9);

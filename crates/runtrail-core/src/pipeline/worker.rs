@@ -260,7 +260,7 @@ impl Worker {
             }
             taken.header = header;
             taken.at = at;
-            for _ in 0..header.with.count_ones() {
+            for _ in 0..header.beside {
                 match ring.end.beside.pop() {
                     Ok(Beside::Ctx(ctx)) => {
                         if let Some(place) = path_of(&header, &mut ring.ctxs) {

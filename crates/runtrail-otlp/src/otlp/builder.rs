@@ -8,8 +8,6 @@ use super::Otlp;
 use super::hurry::Hurry;
 use super::sender::Sender;
 use super::turns::Turns;
-use crate::around::Around;
-use crate::collected::UNNAMED_SERVICE;
 use crate::config::{Compression, Config, ConfigError, InCode, Protocol, Secrets};
 use crate::map::{Content, MapSettings, Mapper, TraceContext};
 use crate::report::OtlpReport;
@@ -158,12 +156,8 @@ impl OtlpBuilder {
             });
         }
         let config = Config::resolve(self.code, &vars)?;
-        let (named, listed) = vars.resource().map_err(ConfigError::one)?;
-        let service = self
-            .service_name
-            .or(named)
-            .unwrap_or_else(|| UNNAMED_SERVICE.to_owned());
-        let around = Around::new(service, listed.into_iter().chain(self.resource).collect());
+        let around = vars.around(self.service_name, self.resource);
+        let around = around.map_err(ConfigError::one)?;
         let form = match config.protocol {
             Protocol::HttpJson => Form::Json,
             Protocol::HttpProtobuf | Protocol::Grpc => Form::Protobuf,

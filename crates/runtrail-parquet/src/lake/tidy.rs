@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use crate::read::Listing;
-use crate::store::sync_dir;
+use crate::store::remove_file;
 
 /// Removes the files that were announced and that no record lists, parts that gave way to others, and
 /// files of runs that are no longer carried. Files that neither a record nor an announcement names stay.
@@ -30,11 +30,7 @@ pub(crate) fn undo(root: &Path, announced: &BTreeSet<String>) -> io::Result<()> 
     let announced = announced.map(String::as_str);
     for path in listing.gone().into_iter().chain(outdated).chain(announced) {
         let file = root.join(path);
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-            Ok(()) => sync_dir(file.parent().unwrap_or(root))?,
-        }
+        remove_file(&file)?;
         remove_empty(root, &file);
     }
     Ok(())

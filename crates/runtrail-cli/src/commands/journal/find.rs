@@ -4,14 +4,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use runtrail_journal::{JournalFile, list};
+use runtrail_journal::{FOLDER_OF_LAKE, JournalFile, list};
 
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::load::ambiguous;
-
-/// Where a lake keeps its journals.
-const OF_LAKE: &str = "_runtrail/journal";
 
 /// What a path names.
 pub(super) enum Found {
@@ -36,7 +33,7 @@ pub(super) fn journals(path: &Path) -> Result<Found, Failure> {
     }
     let of_lake = path.join("_runtrail").is_dir();
     let folder = if of_lake {
-        path.join(OF_LAKE)
+        path.join(FOLDER_OF_LAKE)
     } else {
         path.to_owned()
     };

@@ -150,11 +150,11 @@ fn done(journal: &Journal) -> Vec<String> {
     };
     let (started, completed) = (count("chunk_started"), count("chunk_completed"));
     if started + completed > 0 {
-        let mut line = format!(
-            "{} completed of {}",
-            human::counted(completed as u64, "chunk"),
-            human::counted(started as u64, "attempt")
-        );
+        let mut line = format!("{} completed", human::counted(completed as u64, "chunk"));
+        // What is taken over from an export that was cut off was begun in another journal.
+        if started >= completed {
+            line += &format!(" of {}", human::counted(started as u64, "attempt"));
+        }
         if let Some(longest) = journal.longest_chunk() {
             let (chunk, attempt) = (longest.chunk, longest.attempt);
             let took = words::took(longest.took);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use runtrail_parquet::{Lake, LakeSettings, MIN_MEMORY, Partition, Table, Tables};
+use runtrail_parquet::{Lake, LakeSettings, MIN_MEMORY, Partition, Tables};
 
 use super::{Around, Opened, Settings, Wrappers};
 use crate::config::section::{Document, Section};
@@ -91,10 +91,9 @@ impl Settings for Plan {
             .tables(self.tables)
             .partition(self.partition)
             .settings(self.settings);
-        let tables = Table::ALL.map(|table| self.tables.contains(table).then(|| table.as_str()));
-        let tables: Vec<&str> = tables.into_iter().flatten().collect();
+        let tables = self.tables.to_string();
         let within = around.within.clone();
-        let lake = Journaled::new(builder.open()?, Path::new(to), tables.join(","), within);
+        let lake = Journaled::new(builder.open()?, Path::new(to), tables, within);
         Ok(wrappers.around_events(Box::new(lake), around.pause))
     }
 }
