@@ -62,7 +62,8 @@
 //! [`Pipeline::flush`] covers everything recorded before the call on every thread and closes
 //! nothing. [`Pipeline::shutdown`] ends every run, exports what waits, and closes the exporters; it
 //! returns by its deadline whatever they do. Both only wait, on any thread, inside of any async
-//! runtime. A process that forks keeps its pipeline; the child's copy is quiet.
+//! runtime. A process that forks keeps its pipeline; the child's copy is quiet, and the child may start one
+//! of its own.
 
 pub(crate) mod bell;
 pub(crate) mod books;

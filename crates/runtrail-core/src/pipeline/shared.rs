@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
+
 use super::bell::Bell;
 use super::books::{Books, RingCounters};
 use super::clock::Clock;
@@ -91,15 +93,15 @@ pub(crate) struct Shared {
 }
 
 static NEXT_PIPELINE: AtomicU64 = AtomicU64::new(1);
-static PIPELINES: Mutex<Vec<(u64, Weak<Shared>)>> = Mutex::new(Vec::new());
+/// Swapped whole and without a lock, which in a forked child might be held by a thread that is not there:
+/// a child's copies of handles look here, and so does a pipeline that the child starts for itself.
+static PIPELINES: ArcSwapOption<Vec<(u64, Weak<Shared>)>> = ArcSwapOption::const_empty();
 
 /// Returns a pipeline of this process that has not been dropped.
 pub(crate) fn find(id: u64) -> Option<Arc<Shared>> {
-    let known = lock(&PIPELINES);
-    known
-        .iter()
-        .find(|(known, _)| *known == id)
-        .and_then(|(_, shared)| shared.upgrade())
+    let known = PIPELINES.load();
+    let (_, shared) = known.as_ref()?.iter().find(|(known, _)| *known == id)?;
+    shared.upgrade()
 }
 
 impl RingEnd {
@@ -128,10 +130,15 @@ impl Shared {
             media: Arc::new(media),
             free: Mutex::default(),
         });
-        let mut known = lock(&PIPELINES);
-        known.retain(|(_, shared)| shared.strong_count() > 0);
-        known.push((shared.id, Arc::downgrade(&shared)));
-        drop(known);
+        PIPELINES.rcu(|known| {
+            let known = known.iter().flat_map(|known| known.iter());
+            let mut known: Vec<_> = known
+                .filter(|(_, shared)| shared.strong_count() > 0)
+                .cloned()
+                .collect();
+            known.push((shared.id, Arc::downgrade(&shared)));
+            Some(Arc::new(known))
+        });
         *lock(&shared.common) = Some(shared.make_ring(MIN_RING * 4));
         shared
     }

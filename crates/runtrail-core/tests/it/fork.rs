@@ -1,4 +1,5 @@
-//! A process that forks: the child's copy of the pipeline is quiet, and the parent's goes on.
+//! A process that forks: the child's copy of the pipeline is quiet, and the parent's goes on. The child may
+//! start one of its own.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
@@ -35,7 +36,19 @@ fn live_on(trail: Pipeline, run: &runtrail_core::emit::Run) -> bool {
     let thread = thread::spawn(move || elsewhere.annotate("n", || 1));
     drop(other);
     drop(trail);
-    quiet && thread.join().is_ok()
+    quiet && thread.join().is_ok() && begins_anew()
+}
+
+/// Whether the child can record for itself.
+fn begins_anew() -> bool {
+    let capture = Capture::default();
+    let arrived = capture.handle();
+    let trail = Pipeline::builder().exporter(capture).start().unwrap();
+    let run = trail.run("own");
+    run.annotate("n", || 1);
+    drop(run);
+    let report = trail.shutdown(LIMIT);
+    report.is_complete() && arrived.arrived().events.len() == 1
 }
 
 /// How a child ended; one that hangs is killed.
