@@ -99,6 +99,22 @@ impl Timestamp {
             .unwrap_or_default()
     }
 
+    /// Appends the time as it is shown; formatting takes several times as long.
+    pub fn push_to(self, out: &mut String) {
+        let digits = self.shown_digits();
+        match self.in_four_digit_years(digits) {
+            Some(shown) => {
+                out.push_str(std::str::from_utf8(&shown[..21 + digits]).unwrap_or_default());
+            }
+            None => out.push_str(&self.to_string()),
+        }
+    }
+
+    /// Digits of the fraction that are shown: more than microseconds only where there are some.
+    fn shown_digits(self) -> usize {
+        if self.nanos == 0 { 6 } else { 9 }
+    }
+
     /// Returns the time as text with so many digits (at most 9) of a fraction, where its year has four.
     ///
     /// A view of a run holds two times a span, and formatting takes several times as long.
@@ -249,7 +265,7 @@ fn days_from_civil(year: i64, month: u32, day: u32) -> i64 {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = if self.nanos == 0 { 6 } else { 9 };
+        let digits = self.shown_digits();
         if let Some(shown) = self.in_four_digit_years(digits) {
             return f.write_str(std::str::from_utf8(&shown[..21 + digits]).unwrap_or_default());
         }
@@ -381,6 +397,9 @@ mod tests {
             let read = Timestamp::parse(&text).unwrap();
             prop_assert_eq!(read.to_chrono(), when);
             prop_assert_eq!(Timestamp::parse(&read.to_string()).unwrap(), read);
+            let mut pushed = String::new();
+            read.push_to(&mut pushed);
+            prop_assert_eq!(pushed, read.to_string());
             let digits = if read.nanos() == 0 { SecondsFormat::Micros } else { SecondsFormat::Nanos };
             prop_assert_eq!(read.to_string(), when.to_rfc3339_opts(digits, true));
         }

@@ -123,7 +123,8 @@ impl Side {
                 Ok(())
             }
             Step::End(run, proof) => {
-                self.add_events(job, run_key(run), &digester.finish())?;
+                let key = run_key(run);
+                self.add_events(job, key, &digester.finish(key))?;
                 self.add_replay(job, run, proof)
             }
         })

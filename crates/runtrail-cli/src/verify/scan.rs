@@ -170,7 +170,7 @@ impl Sink for Adding {
             if event.request_id != *self.last.0 {
                 self.last = (event.request_id.to_string(), run_key(&event.request_id));
             }
-            let digest = self.digester.event(event);
+            let digest = self.digester.event(self.last.1, event);
             let added = self.sums.add(self.last.1, &digest);
             added.map_err(|source| ArchiveError::Temp {
                 dir: self.folder.clone(),
@@ -223,24 +223,22 @@ impl GroupSums {
             self.incomplete += 1;
             return true;
         }
-        let digest = digester.digest(EventContent {
-            event_id: row.event_id,
-            request_id: row.request_id,
-            kind: row.kind,
-            op_name: row.op_name,
-            ctx: row.ctx.iter().copied(),
-            timestamp: row.timestamp,
-            seq: row.seq,
-            payload: row.payload,
-            extra: row.extra,
-        });
-        let sum = RunSum::of(&digest);
-        match self.runs.last_mut() {
-            Some((_, last)) if self.last == row.request_id => last.add(&sum),
-            _ => {
-                row.request_id.clone_into(&mut self.last);
-                self.runs.push((run_key(row.request_id), sum));
-            }
+        if self.runs.is_empty() || self.last != row.request_id {
+            row.request_id.clone_into(&mut self.last);
+            self.runs.push((run_key(row.request_id), RunSum::default()));
+        }
+        if let Some((run, sum)) = self.runs.last_mut() {
+            let content = EventContent {
+                event_id: row.event_id,
+                kind: row.kind,
+                op_name: row.op_name,
+                ctx: row.ctx.iter().copied(),
+                timestamp: row.timestamp,
+                seq: row.seq,
+                payload: row.payload,
+                extra: row.extra,
+            };
+            sum.add(&RunSum::of(&digester.digest(*run, content)));
         }
         true
     }

@@ -1,7 +1,5 @@
 //! Writing one event as one line.
 
-use std::fmt::Write;
-
 use crate::event::TraceEvent;
 use crate::json::{compact, push_string};
 
@@ -35,12 +33,11 @@ pub fn write_event(event: &TraceEvent, out: &mut String) {
         }
         push_string(out, segment);
     }
-    // Writing to a String cannot fail.
-    let _ = write!(
-        out,
-        "],\"timestamp\":\"{}\",\"seq\":{},\"payload\":",
-        event.timestamp, event.seq
-    );
+    out.push_str("],\"timestamp\":\"");
+    event.timestamp.push_to(out);
+    out.push_str("\",\"seq\":");
+    out.push_str(itoa::Buffer::new().format(event.seq));
+    out.push_str(",\"payload\":");
     push_one_line(out, event.payload.text());
     if let Some(inner) = event
         .extra

@@ -1,7 +1,7 @@
 //! The projections `ops` and `groups`: each span's state.
 
 use std::collections::BTreeMap;
-use std::fmt::{Display, Write as _};
+use std::fmt::Display;
 use std::ops::Range;
 
 use runtrail_core::event::{Ctx, TraceEvent};
@@ -189,7 +189,7 @@ impl<'s> Written<'s> {
         field.optional(",\"duration_ms\":", self.duration_ms, Fields::double);
         field.optional(",\"end_event_id\":", self.end_event_id, Fields::text);
         field.optional(",\"end_seq\":", self.end_seq, Fields::number);
-        field.optional(",\"ended_at\":", self.ended_at.as_ref(), Fields::time);
+        field.optional(",\"ended_at\":", self.ended_at, Fields::time);
         field.optional(",\"error_message\":", self.error_message, Fields::text);
         field.optional(",\"error_type\":", self.error_type, Fields::text);
         field.count(",\"errors\":", self.errors);
@@ -207,7 +207,7 @@ impl<'s> Written<'s> {
         field.optional(",\"parent_span_id\":", self.parent_span_id, Fields::id);
         field.count(",\"seq\":", self.seq);
         field.optional(",\"start_event_id\":", self.start_event_id, Fields::text);
-        field.optional(",\"started_at\":", Some(&self.started_at), Fields::time);
+        field.optional(",\"started_at\":", Some(self.started_at), Fields::time);
         field.optional(",\"status\":", Some(self.status.as_str()), Fields::word);
         field.optional(",\"total_tokens\":", self.total_tokens, Fields::integer);
         field.count(",\"yield_count\":", self.yield_count);
@@ -260,9 +260,10 @@ impl Fields<'_> {
         self.0.push('"');
     }
 
-    fn time(&mut self, time: &Timestamp) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "\"{time}\"");
+    fn time(&mut self, time: Timestamp) {
+        self.0.push('"');
+        time.push_to(self.0);
+        self.0.push('"');
     }
 
     /// Writes a string that needs no escape.

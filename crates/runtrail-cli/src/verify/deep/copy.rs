@@ -226,7 +226,7 @@ impl Replay<'_, '_> {
     fn end_run(&mut self) {
         let Some(run) = self.run.take() else { return };
         let job = self.copy.job;
-        let events = self.digester.finish();
+        let events = self.digester.finish(run.key);
         // Ending a replay takes a while, and other threads have runs to end too.
         let (proof, is_unordered) = match run.how {
             How::Replayed(replayer) => (proof_of(*replayer).map(Some), false),
