@@ -29,6 +29,10 @@ use crate::pause::Pause;
 #[derive(Clone, Copy)]
 pub(super) struct Around<'a> {
     /// What it waits with.
+    #[cfg_attr(
+        not(any(feature = "json", feature = "parquet", feature = "otlp")),
+        expect(dead_code, reason = "there is no exporter that waits")
+    )]
     pub(super) pause: &'a Pause,
     /// The environment, as far as it is taken in.
     #[cfg_attr(

@@ -159,6 +159,7 @@ impl<'t, 'i> Section<'t, 'i> {
     }
 
     /// Reads a table of strings whose keys are free.
+    #[cfg(feature = "otlp")]
     pub(super) fn string_fields(
         &mut self,
         key: &'static str,

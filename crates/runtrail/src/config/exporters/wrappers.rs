@@ -21,6 +21,10 @@ pub(super) struct Wrappers {
 
 impl Wrappers {
     /// Puts around an exporter of events what may be around it alone.
+    #[cfg_attr(
+        all(feature = "otlp", not(any(feature = "json", feature = "parquet"))),
+        expect(dead_code, reason = "there is no exporter of events")
+    )]
     pub(super) fn around_events(
         &self,
         exporter: Box<dyn Exporter>,
