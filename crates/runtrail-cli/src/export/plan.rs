@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use runtrail_archive::{Extent, FileStart, Fingerprint, Input, ReadReport, end_of_lines};
+use runtrail_archive::{Extent, FileStart, Input, ReadReport, end_of_lines};
 use runtrail_core::printable::Printable;
 use runtrail_parquet::{Held, LakeLayout, LakeReader, Listing, ResumeAt, SourceInfo};
 
@@ -34,11 +34,30 @@ pub(crate) struct Planned {
 }
 
 /// A file's first bytes, up to which it is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Known {
     bytes: u64,
-    /// What they are. What the log has nothing of is told by reading it for the export.
-    start: Option<FileStart>,
+    /// What they are, and what some fewer of them are. What the log has nothing of is told by reading it for
+    /// the export.
+    starts: Vec<FileStart>,
+}
+
+impl Known {
+    /// Returns what all of them are, where it is known.
+    fn start(&self) -> Option<FileStart> {
+        self.start_at(self.bytes)
+    }
+
+    /// Nothing is known of so many bytes.
+    fn unread(bytes: u64) -> Self {
+        let starts = Vec::new();
+        Self { bytes, starts }
+    }
+
+    fn start_at(&self, end: u64) -> Option<FileStart> {
+        let mut starts = self.starts.iter().copied();
+        starts.find(|start| start.bytes == end)
+    }
 }
 
 /// What the lake knows of a source.
@@ -59,7 +78,7 @@ impl Plan {
         let sources = inputs.iter().map(|input| {
             // What is not known is exported from its beginning.
             let known =
-                threads.and_then(|threads| read_through(input, threads).unwrap_or_default());
+                threads.and_then(|threads| look_at(input, &[], threads).unwrap_or_default());
             Planned::of(input, None, known)
         });
         Self {
@@ -89,13 +108,17 @@ impl Plan {
         let mut changed = BTreeSet::new();
         for input in inputs {
             let name = input.name();
-            let mut known = size_of(input)?.map(|bytes| Known { bytes, start: None });
-            if known.is_some_and(|known| log.may_hold(&name, known.bytes)) {
-                known = read_through(input, threads)?;
+            let mut known = size_of(input)?.map(Known::unread);
+            if known
+                .as_ref()
+                .is_some_and(|known| log.may_hold(&name, known.bytes))
+            {
+                let mut ends = log.ends_of(&name);
+                ends.extend(end_of_line(input, &args.read)?);
+                known = look_at(input, &ends, threads)?;
             }
-            let start = known.and_then(|known| known.start);
-            let found = match start.filter(|_| !reads_all) {
-                Some(start) => look_up(input, start, &log, &args.read, threads)?,
+            let found = match known.as_ref().filter(|_| !reads_all) {
+                Some(known) => look_up(input, known, &log, &args.read),
                 None => Found::New,
             };
             let from = match found {
@@ -109,12 +132,14 @@ impl Plan {
                 }
                 Found::Grown(rest) => {
                     // A line that is being written is left for the next time, unless this is the last.
-                    if let Some(start) = start
+                    if let Some(known) = &mut known
                         && args.open_runs != Some(OpenRunsArg::Truncate)
                     {
-                        known = to_whole_line(start, input, &args.read, threads)?.map(Known::from);
+                        let whole = to_whole_line(known, input, &args.read, threads)?;
+                        known.bytes = whole.map_or(known.bytes, |whole| whole.bytes);
+                        known.starts.extend(whole);
                     }
-                    let until = known.map_or(rest.until, |known| known.bytes);
+                    let until = known.as_ref().map_or(rest.until, |known| known.bytes);
                     if until <= rest.from {
                         plan.unchanged.push(name);
                         continue;
@@ -205,7 +230,7 @@ impl Plan {
                 .iter()
                 .find(|source| source.input.name() == name);
             if again(&name) {
-                let known = read_through(input, threads)?;
+                let known = look_at(input, &[], threads)?;
                 sources.push(Planned::of(input, None, known));
             } else if let Some(planned) = planned {
                 sources.push(planned.clone());
@@ -216,18 +241,19 @@ impl Plan {
     }
 }
 
-impl From<FileStart> for Known {
-    fn from(start: FileStart) -> Self {
-        Self {
-            bytes: start.bytes,
-            start: Some(start),
+/// Returns where the last whole line of a file ends now.
+fn end_of_line(input: &Input, read: &ReadArgs) -> Result<Option<u64>, Failure> {
+    match (size_of(input)?, input) {
+        (Some(bytes), Input::File { path, .. }) => {
+            Ok(looked_at(path, end_of_lines(path, bytes, read.max_line))?.flatten())
         }
+        _ => Ok(None),
     }
 }
 
 /// The part that ends with a whole line.
 fn to_whole_line(
-    start: FileStart,
+    known: &Known,
     input: &Input,
     read: &ReadArgs,
     threads: usize,
@@ -235,20 +261,20 @@ fn to_whole_line(
     let Input::File { path, .. } = input else {
         return Ok(None);
     };
-    let end = end_of_lines(path, start.bytes, read.max_line);
+    let end = end_of_lines(path, known.bytes, read.max_line);
     let Some(end) = looked_at(path, end)?.flatten() else {
         return Ok(None);
     };
-    if end == start.bytes {
-        return Ok(Some(start));
+    match known.start_at(end) {
+        Some(start) => Ok(Some(start)),
+        None => looked_at(path, FileStart::of(path, end, threads)),
     }
-    looked_at(path, FileStart::of(path, end, threads))
 }
 
 impl Planned {
     /// Of a source all that is known is read, or the `rest` of it.
     fn of(input: &Input, rest: Option<Extent>, known: Option<Known>) -> Self {
-        let all = known.map(|known| Extent::first(known.bytes));
+        let all = known.as_ref().map(|known| Extent::first(known.bytes));
         Self {
             input: narrowed(input, rest.or(all)),
             is_rest: rest.is_some(),
@@ -258,7 +284,7 @@ impl Planned {
 
     /// Returns what tells the source from others, where that is known.
     pub(crate) fn hash(&self) -> Option<String> {
-        let start = self.known.and_then(|known| known.start);
+        let start = self.known.as_ref().and_then(Known::start);
         start.map(|start| start.fingerprint.to_string())
     }
 
@@ -270,25 +296,25 @@ impl Planned {
     ) -> Result<SourceInfo, Failure> {
         let name = self.input.name();
         let lines = report.lines.iter().find(|lines| lines.name == name);
-        let start = match self.known {
-            Some(Known {
-                start: Some(start), ..
-            }) => Some(start),
-            Some(Known { bytes, start: None }) => {
-                let read = lines.and_then(|lines| lines.start);
-                match (read.filter(|read| read.bytes == bytes), &self.input) {
-                    (None, Input::File { path, .. }) => {
-                        looked_at(path, FileStart::of(path, bytes, threads))?
-                    }
-                    (read, _) => read,
+        let mut known = self.known.clone();
+        if let Some(known) = &mut known
+            && known.start().is_none()
+        {
+            let read = lines.and_then(|lines| lines.start);
+            let start = match (read.filter(|read| read.bytes == known.bytes), &self.input) {
+                (None, Input::File { path, .. }) => {
+                    looked_at(path, FileStart::of(path, known.bytes, threads))?
                 }
-            }
+                (read, _) => read,
+            };
+            known.starts.extend(start);
+        }
+        let known = known.filter(|known| known.start().is_some());
+        let end = match known.as_ref().filter(|_| lines.is_some()) {
+            Some(known) => to_whole_line(known, &self.input, read, threads)?,
             None => None,
         };
-        let end = match start.filter(|_| lines.is_some()) {
-            Some(start) => to_whole_line(start, &self.input, read, threads)?,
-            None => None,
-        };
+        let start = known.and_then(|known| known.start());
         let resume = end.map(|end| ResumeAt {
             byte: end.bytes,
             line: end.lines + 1,
@@ -365,6 +391,18 @@ impl<'l> Log<'l> {
         Self { sources, sizes }
     }
 
+    /// Returns up to where it knows of a source.
+    fn ends_of(&self, name: &str) -> Vec<u64> {
+        let source = self.sources.get(name);
+        let resume = source.and_then(|source| source.resume.as_ref());
+        let resume = resume.map(|resume| resume.byte);
+        source
+            .map(|source| source.bytes)
+            .into_iter()
+            .chain(resume)
+            .collect()
+    }
+
     /// Whether it may say something of a source, by its name or its size.
     fn may_hold(&self, name: &str, bytes: u64) -> bool {
         self.sources.contains_key(name) || self.sizes.contains(&bytes)
@@ -382,13 +420,16 @@ fn size_of(input: &Input) -> Result<Option<u64>, Failure> {
     Ok(meta.map(|meta| meta.len()).filter(|bytes| *bytes > 0))
 }
 
-/// Reads through a file that can be read more than once.
-fn read_through(input: &Input, threads: usize) -> Result<Option<Known>, Failure> {
+/// Reads through a file that can be read more than once, and tells what it is, up to each of these ends too.
+fn look_at(input: &Input, ends: &[u64], threads: usize) -> Result<Option<Known>, Failure> {
     let (Some(bytes), Input::File { path, .. }) = (size_of(input)?, input) else {
         return Ok(None);
     };
-    let start = looked_at(path, FileStart::of(path, bytes, threads))?;
-    Ok(start.map(Known::from))
+    let mut ends = ends.to_vec();
+    ends.push(bytes);
+    ends.retain(|end| *end <= bytes);
+    let starts = looked_at(path, FileStart::of_each(path, &ends, threads))?;
+    Ok(starts.map(|starts| Known { bytes, starts }))
 }
 
 /// What was seen of a file; `None` where it is not there, not for everyone, or has become shorter, which
@@ -405,36 +446,32 @@ fn looked_at<T>(path: &Path, seen: io::Result<T>) -> Result<Option<T>, Failure> 
     }
 }
 
-fn look_up(
-    input: &Input,
-    known: FileStart,
-    log: &Log<'_>,
-    read: &ReadArgs,
-    threads: usize,
-) -> Result<Found, Failure> {
-    let Input::File { path, .. } = input else {
-        return Ok(Found::New);
+fn look_up(input: &Input, known: &Known, log: &Log<'_>, read: &ReadArgs) -> Found {
+    let (Some(start), Input::File { .. }) = (known.start(), input) else {
+        return Found::New;
     };
     let sources = &log.sources;
-    let hash = known.fingerprint.to_string();
-    let same =
-        |source: &SourceInfo| source.bytes == known.bytes && source.hash.as_ref() == Some(&hash);
+    let is_now = |bytes: u64, hash: &str| {
+        let start = known.start_at(bytes);
+        start.is_some_and(|start| start.fingerprint.to_string() == hash)
+    };
+    let same = |source: &SourceInfo| {
+        let hash = source.hash.as_ref();
+        source.bytes == start.bytes && hash.is_some_and(|hash| is_now(source.bytes, hash))
+    };
     let Some(before) = sources.get(input.name().as_str()) else {
         let copy = sources.values().find(|source| same(source));
         let as_now = copy.is_some_and(|copy| copy.options == options(read));
-        return Ok(if as_now { Found::Unchanged } else { Found::New });
+        return if as_now { Found::Unchanged } else { Found::New };
     };
     let Some(hash_before) = &before.hash else {
-        return Ok(Found::New);
-    };
-    let is_now = |bytes: u64, hash: &str| {
-        Ok::<_, Failure>(bytes <= known.bytes && is_prefix(path, bytes, hash, threads)?)
+        return Found::New;
     };
     let as_before = before.options == options(read);
-    Ok(match &before.resume {
+    match &before.resume {
         _ if same(before) && as_before => Found::Unchanged,
         _ if same(before) => Found::New,
-        Some(resume) if is_now(resume.byte, &resume.hash)? => {
+        Some(resume) if is_now(resume.byte, &resume.hash) => {
             if as_before {
                 Found::Grown(Extent {
                     from: resume.byte,
@@ -445,12 +482,7 @@ fn look_up(
                 Found::New
             }
         }
-        _ if is_now(before.bytes, hash_before)? => Found::New,
+        _ if is_now(before.bytes, hash_before) => Found::New,
         _ => Found::Changed,
-    })
-}
-
-fn is_prefix(path: &Path, bytes: u64, hash: &str, threads: usize) -> Result<bool, Failure> {
-    let now = looked_at(path, Fingerprint::of(path, bytes, threads))?;
-    Ok(now.is_some_and(|now| now.to_string() == hash))
+    }
 }
