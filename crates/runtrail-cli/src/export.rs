@@ -141,7 +141,7 @@ impl Job<'_> {
             mut besides,
         } = self.look(archive.inputs(), out)?;
         summary.planned(&plan);
-        if plan.sources.is_empty() && !besides.has_runs_to_close() {
+        if plan.is_empty() && !besides.has_runs_to_close() {
             journal::settle(self.destination.path(), lake.as_ref(), &plan, args)?;
             return Ok(summary);
         }

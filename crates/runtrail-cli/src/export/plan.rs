@@ -19,6 +19,8 @@ pub(crate) struct Plan {
     pub(crate) sources: Vec<Planned>,
     /// Sources that the lake holds as they are, by their names.
     pub(crate) unchanged: Vec<String>,
+    /// Those of them that the log does not name yet: it is to say that the lake holds them too.
+    copies: Vec<SourceCopy>,
     /// What gives way, since sources have become others.
     pub(crate) held: Held,
 }
@@ -31,6 +33,14 @@ pub(crate) struct Planned {
     /// Whether it is the rest of what was exported before.
     pub(crate) is_rest: bool,
     known: Option<Known>,
+}
+
+/// A source that has the content of another one.
+#[derive(Debug, Clone)]
+struct SourceCopy {
+    source: SourceInfo,
+    /// The name under which the lake holds it.
+    of: String,
 }
 
 /// A file's first bytes, up to which it is read.
@@ -63,12 +73,16 @@ impl Known {
 /// What the lake knows of a source.
 enum Found {
     Unchanged,
+    /// The lake holds it under this name.
+    Copy(SourceInfo),
     /// Lines were appended after this place.
     Grown(Extent),
     /// Something was appended that cannot be read alone, or the lake does not know it.
     New,
     /// It is not what was exported.
     Changed,
+    /// It was exported with this other offset for timestamps that state none.
+    Shifted(String),
 }
 
 impl Plan {
@@ -105,29 +119,30 @@ impl Plan {
         let reads_all = args.on_bad_line == OnBadLine::Fail && rejects;
         let log = Log::of(listing);
         let mut plan = Self::default();
-        let mut changed = BTreeSet::new();
+        let mut changed = BTreeMap::new();
         for input in inputs {
             let name = input.name();
-            let mut known = size_of(input)?.map(Known::unread);
-            if known
-                .as_ref()
-                .is_some_and(|known| log.may_hold(&name, known.bytes))
-            {
-                let mut ends = log.ends_of(&name);
-                ends.extend(end_of_line(input, &args.read)?);
-                known = look_at(input, &ends, threads)?;
-            }
-            let found = match known.as_ref().filter(|_| !reads_all) {
-                Some(known) => look_up(input, known, &log, &args.read),
-                None => Found::New,
-            };
+            let (mut known, found) = compare(input, &log, &args.read, threads, reads_all)?;
             let from = match found {
                 Found::Unchanged => {
                     plan.unchanged.push(name);
                     continue;
                 }
+                Found::Copy(of) => {
+                    let source = SourceInfo { name, ..of.clone() };
+                    plan.unchanged.push(source.name.clone());
+                    plan.copies.push(SourceCopy {
+                        source,
+                        of: of.name,
+                    });
+                    continue;
+                }
                 Found::Changed => {
-                    changed.insert(name);
+                    changed.insert(name, None);
+                    None
+                }
+                Found::Shifted(before) => {
+                    changed.insert(name, Some(before));
                     None
                 }
                 Found::Grown(rest) => {
@@ -157,6 +172,11 @@ impl Plan {
         Ok(plan)
     }
 
+    /// Whether there is nothing to read, nor to write down.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.sources.is_empty() && self.copies.is_empty()
+    }
+
     /// Whether a source has grown since it was exported.
     pub(crate) fn has_grown(&self) -> bool {
         self.sources.iter().any(|source| source.is_rest)
@@ -179,17 +199,19 @@ impl Plan {
         threads: usize,
     ) -> Result<Vec<SourceInfo>, Failure> {
         let failed = |name: &str| report.failed.iter().any(|(failed, _)| failed == name);
+        let copies = self.copies.iter().map(|copy| Ok(copy.source.clone()));
         let sources = self.sources.iter();
         sources
             .filter(|source| !failed(&source.input.name()))
             .map(|source| source.logged(report, read, threads))
+            .chain(copies)
             .collect()
     }
 
     /// Makes what the lake holds of changed sources give way, if that is asked for and nothing is lost by it.
     fn replace(
         &mut self,
-        changed: &BTreeSet<String>,
+        changed: &BTreeMap<String, Option<String>>,
         inputs: &[Input],
         listing: &Listing,
         asked: bool,
@@ -199,12 +221,20 @@ impl Plan {
             shown.join(", ")
         };
         if !asked {
-            let names = list(&mut changed.iter());
-            return Err(Failure::usage(format!("{names}: not what was exported of it before")).help(
+            let shifted = changed.values().flatten().next();
+            let what = match shifted {
+                Some(before) => format!("exported with --assume-tz {before} before"),
+                None => "not what was exported of it before".to_owned(),
+            };
+            let names = changed.iter();
+            let names = names.filter(|(_, before)| before.is_some() == shifted.is_some());
+            let names = list(&mut names.map(|(name, _)| name));
+            return Err(Failure::usage(format!("{names}: {what}")).help(
                 "--replace takes out what the lake holds of it and exports it anew; to keep both, give what is new another name",
             ));
         }
-        let held = listing.held_of(changed);
+        let changed: BTreeSet<String> = changed.keys().cloned().collect();
+        let held = listing.held_of(&changed);
         let given: BTreeSet<String> = inputs.iter().map(Input::name).collect();
         let absent = held.sources.difference(&given).collect::<BTreeSet<_>>();
         if !absent.is_empty() {
@@ -220,8 +250,13 @@ impl Plan {
 
     /// Reads all of the sources whose export gives way, also of those that have not changed.
     fn read_whole(&mut self, inputs: &[Input], threads: usize) -> Result<(), Failure> {
-        let again = |name: &String| self.held.sources.contains(name);
+        let gives_way = |name: &String| self.held.sources.contains(name);
+        let copies = self.copies.iter();
+        let copies = copies.filter(|copy| gives_way(&copy.of));
+        let copies: BTreeSet<String> = copies.map(|copy| copy.source.name.clone()).collect();
+        let again = |name: &String| gives_way(name) || copies.contains(name);
         self.unchanged.retain(|name| !again(name));
+        self.copies.retain(|copy| !again(&copy.source.name));
         let mut sources = Vec::new();
         for input in inputs {
             let name = input.name();
@@ -446,6 +481,32 @@ fn looked_at<T>(path: &Path, seen: io::Result<T>) -> Result<Option<T>, Failure> 
     }
 }
 
+/// Compares a source with what the log says of it, unless all is to be read.
+fn compare(
+    input: &Input,
+    log: &Log<'_>,
+    read: &ReadArgs,
+    threads: usize,
+    reads_all: bool,
+) -> Result<(Option<Known>, Found), Failure> {
+    let name = input.name();
+    let Some(bytes) = size_of(input)? else {
+        let emptied = is_emptied(input, log)?;
+        return Ok((None, if emptied { Found::Changed } else { Found::New }));
+    };
+    if !log.may_hold(&name, bytes) {
+        return Ok((Some(Known::unread(bytes)), Found::New));
+    }
+    let mut ends = log.ends_of(&name);
+    ends.extend(end_of_line(input, read)?);
+    let known = look_at(input, &ends, threads)?;
+    let found = match &known {
+        Some(known) if !reads_all => look_up(input, known, log, read),
+        _ => Found::New,
+    };
+    Ok((known, found))
+}
+
 fn look_up(input: &Input, known: &Known, log: &Log<'_>, read: &ReadArgs) -> Found {
     let (Some(start), Input::File { .. }) = (known.start(), input) else {
         return Found::New;
@@ -461,12 +522,21 @@ fn look_up(input: &Input, known: &Known, log: &Log<'_>, read: &ReadArgs) -> Foun
     };
     let Some(before) = sources.get(input.name().as_str()) else {
         let copy = sources.values().find(|source| same(source));
-        let as_now = copy.is_some_and(|copy| copy.options == options(read));
-        return if as_now { Found::Unchanged } else { Found::New };
+        let as_now = copy.filter(|copy| copy.options == options(read));
+        return as_now.map_or(Found::New, |copy| Found::Copy((*copy).clone()));
     };
     let Some(hash_before) = &before.hash else {
         return Found::New;
     };
+    // Times that state an offset are the same under any, but which these are the lake does not know.
+    let offset = offset_in(before.options.as_deref());
+    if let Some(minutes) = offset
+        && read.assume_tz != Some(minutes)
+    {
+        let sign = if minutes < 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.abs() / 60, minutes.abs() % 60);
+        return Found::Shifted(format!("{sign}{hours:02}:{minutes:02}"));
+    }
     let as_before = before.options == options(read);
     match &before.resume {
         _ if same(before) && as_before => Found::Unchanged,
@@ -485,4 +555,22 @@ fn look_up(input: &Input, known: &Known, log: &Log<'_>, read: &ReadArgs) -> Foun
         _ if is_now(before.bytes, hash_before) => Found::New,
         _ => Found::Changed,
     }
+}
+
+/// The offset in minutes for timestamps that state none, in what [`options`] wrote.
+fn offset_in(options: Option<&str>) -> Option<i32> {
+    let mut options = options?.split(' ');
+    let offset = options.find_map(|option| option.strip_prefix("assume_tz="))?;
+    offset.strip_suffix("min")?.parse().ok()
+}
+
+/// Whether a file that held something when it was exported is empty now.
+fn is_emptied(input: &Input, log: &Log<'_>) -> Result<bool, Failure> {
+    let Input::File { path, .. } = input else {
+        return Ok(false);
+    };
+    let before = log.sources.get(input.name().as_str());
+    let held = before.is_some_and(|before| before.bytes > 0 && before.hash.is_some());
+    let meta = looked_at(path, fs::metadata(path))?;
+    Ok(held && meta.is_some_and(|meta| meta.is_file() && meta.len() == 0))
 }

@@ -187,7 +187,7 @@ impl Listing {
         sources
     }
 
-    /// Returns what holds something of sources, by their names.
+    /// Returns what holds something of sources, by their names. Sources of the same content hold the same.
     pub fn held_of(&self, sources: &BTreeSet<String>) -> Held {
         let (mut parts, mut all) = (BTreeSet::new(), sources.clone());
         let mut found = vec![false; self.records.len()];
@@ -195,11 +195,13 @@ impl Listing {
             let carried = self.records[at].carried.as_ref();
             carried.is_some_and(|files| !files.is_empty())
         };
+        let known = self.sources();
+        let content = |source: &SourceInfo| (source.bytes, source.hash.clone());
         loop {
-            let before = found.clone();
+            let before = (found.clone(), all.len());
             for (at, record) in self.records.iter().enumerate() {
                 let from_before = at > 0 && found[at - 1] && carries(at - 1);
-                let to_next = before.get(at + 1) == Some(&true) && carries(at);
+                let to_next = before.0.get(at + 1) == Some(&true) && carries(at);
                 let mut paths = record
                     .parts()
                     .map(|part| part.path)
@@ -215,13 +217,18 @@ impl Listing {
                     parts.extend(record.removes.iter().cloned());
                 }
             }
-            if before == found {
+            let held = all.iter().filter_map(|name| known.get(name.as_str()));
+            let held = held.filter(|source| source.hash.is_some());
+            let held: BTreeSet<_> = held.map(|source| content(source)).collect();
+            let alike = known.values();
+            let alike = alike.filter(|source| held.contains(&content(source)));
+            all.extend(alike.map(|source| source.name.clone()));
+            if before == (found.clone(), all.len()) {
                 break;
             }
         }
         let listed = self.listed();
         parts.retain(|path| listed.contains_key(path));
-        let known = self.sources();
         all.retain(|name| known.contains_key(name.as_str()));
         let last = self
             .records
