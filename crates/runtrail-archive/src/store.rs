@@ -22,6 +22,11 @@ pub trait EventStore: fmt::Debug + Send + Sync {
     /// Returns about how many bytes reading all of it takes; 0 where that is not known.
     fn size(&self) -> u64;
 
+    /// Returns what tells its events from any others; `None` where that would take reading them.
+    fn content(&self) -> Option<String> {
+        None
+    }
+
     /// Hands every event to the sink that it [wants](Sink::wants), in any order, repeats included, in
     /// portions that fit in memory; what cannot be read is told and the rest is read.
     ///

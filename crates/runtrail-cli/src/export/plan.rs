@@ -198,7 +198,9 @@ impl Plan {
         read: &ReadArgs,
         threads: usize,
     ) -> Result<Vec<SourceInfo>, Failure> {
-        let failed = |name: &str| report.failed.iter().any(|(failed, _)| failed == name);
+        // Of a store the parts are named.
+        let is_of = |failed: &str, name: &str| Path::new(failed).starts_with(name);
+        let failed = |name: &str| report.failed.iter().any(|(failed, _)| is_of(failed, name));
         let copies = self.copies.iter().map(|copy| Ok(copy.source.clone()));
         let sources = self.sources.iter();
         sources
@@ -329,6 +331,9 @@ impl Planned {
         read: &ReadArgs,
         threads: usize,
     ) -> Result<SourceInfo, Failure> {
+        if let Some(store) = store_info(&self.input, read) {
+            return Ok(store);
+        }
         let name = self.input.name();
         let lines = report.lines.iter().find(|lines| lines.name == name);
         let mut known = self.known.clone();
@@ -481,6 +486,20 @@ fn looked_at<T>(path: &Path, seen: io::Result<T>) -> Result<Option<T>, Failure> 
     }
 }
 
+/// Returns what the log is to say of a store, where its content can be told.
+fn store_info(input: &Input, read: &ReadArgs) -> Option<SourceInfo> {
+    let Input::Store(store) = input else {
+        return None;
+    };
+    Some(SourceInfo {
+        name: store.name(),
+        bytes: store.size(),
+        hash: Some(store.content()?),
+        options: options(read),
+        resume: None,
+    })
+}
+
 /// Compares a source with what the log says of it, unless all is to be read.
 fn compare(
     input: &Input,
@@ -490,6 +509,22 @@ fn compare(
     reads_all: bool,
 ) -> Result<(Option<Known>, Found), Failure> {
     let name = input.name();
+    if let Some(now) = store_info(input, read) {
+        let known = log.sources.values();
+        let mut alike =
+            known.filter(|known| known.hash == now.hash && known.options == now.options);
+        let found = match log.sources.get(name.as_str()) {
+            _ if reads_all => Found::New,
+            Some(before) if before.hash == now.hash && before.options == now.options => {
+                Found::Unchanged
+            }
+            Some(_) => Found::New,
+            None => alike
+                .next()
+                .map_or(Found::New, |alike| Found::Copy((*alike).clone())),
+        };
+        return Ok((None, found));
+    }
     let Some(bytes) = size_of(input)? else {
         let emptied = is_emptied(input, log)?;
         return Ok((None, if emptied { Found::Changed } else { Found::New }));

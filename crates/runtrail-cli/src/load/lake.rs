@@ -95,6 +95,10 @@ impl EventStore for LakeSource {
         parts.filter_map(|part| part.bytes).sum()
     }
 
+    fn content(&self) -> Option<String> {
+        self.0.listing().events_hash()
+    }
+
     fn read(&self, progress: &Progress, sink: &mut dyn Sink) -> Result<StoreRead, ArchiveError> {
         let only = sink.only().map(str::to_owned);
         let mut read = EventsRead::default();

@@ -1,8 +1,8 @@
 //! Exports of archives that have grown, changed, or are there already.
 
 use std::fs;
-use std::path::PathBuf;
 use std::io::Write;
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -252,6 +252,32 @@ fn a_source_that_has_changed_is_refused_or_replaced() {
     let verify = ["verify", "a.jsonl", "b.jsonl", "--lake", "lake", "--deep"];
     assert_eq!(session.run(&verify).code, 0);
     assert!(session.answer(&both).contains("nothing to do"));
+}
+
+#[test]
+fn a_lake_that_was_exported_is_not_read_again_until_it_changes() {
+    let session = Session::new();
+    session.write("a.jsonl", lines(&op("r", 0, "x", &[], &ok())));
+    export(&session, &[]);
+    let on = ["export", "lake", "--to", "other", "--format", "json"];
+    assert_eq!(session.json(&on)["events_written"], 2);
+    let before = session.files("other");
+    let again = session.json(&on);
+    assert_eq!(
+        (&again["unchanged"], &again["records_read"]),
+        (&json!(["lake"]), &json!(0))
+    );
+    assert!(session.files("other") == before, "not a byte changes");
+
+    append(&session, "a.jsonl", &lines(&op("s", 9, "x", &[], &ok())));
+    export(&session, &[]);
+    let more = session.json(&on);
+    assert_eq!(
+        (&more["events_written"], &more["duplicates"]),
+        (&json!(2), &json!(2))
+    );
+    assert_eq!(events(&session, "other"), events(&session, "lake"));
+    assert_eq!(session.json(&on)["records_read"], 0);
 }
 
 /// The ids of the runs that the lake holds.

@@ -241,6 +241,19 @@ impl Listing {
         }
     }
 
+    /// Returns what tells the events of the lake from any others: a hash of the names of their parts, which
+    /// are named after their content. `None` where a part is missing, or a record cannot be read.
+    pub fn events_hash(&self) -> Option<String> {
+        if !self.missing.is_empty() || !self.bad_records.is_empty() {
+            return None;
+        }
+        let mut hasher = blake3::Hasher::new();
+        for part in self.parts_of(Table::Events) {
+            hasher.update(part.path.as_bytes()).update(b"\n");
+        }
+        Some(hasher.finalize().to_hex().to_string())
+    }
+
     /// Returns the parts of a table.
     pub fn parts_of(&self, table: Table) -> impl Iterator<Item = &ListedPart> {
         self.parts.iter().filter(move |part| part.table == table)
