@@ -1,12 +1,13 @@
 //! Keeping secrets out.
 
+mod pairs;
 mod rules;
 mod text;
 
 use std::fmt;
 
 use rules::Rules;
-use text::{Place, redact_object};
+use text::{Place, redact_object, redact_text};
 
 use super::edit::{fields, with_field};
 use super::lift::parent_id;
@@ -88,8 +89,15 @@ impl fmt::Debug for RedactSettings {
 ///
 /// - The value of a secret key is masked as a whole, `null` excepted. A note's key counts as one.
 /// - What a pattern matches is masked in texts, numbers, keys, op names, ctx, unknown kinds and
-///   unknown top-level fields. A text that is itself JSON, such as a tool call's arguments, is gone through like
-///   any, four levels of texts deep; a deeper one is masked as a whole.
+///   unknown top-level fields.
+/// - A text that is itself JSON, such as a tool call's arguments, is gone through like any, four levels of texts deep; a
+///   deeper one is masked as a whole. So is one with several values after one another, or with what Python
+///   writes in them (`NaN`, halves of characters).
+/// - In any other text, the value of a secret key counts wherever the key stands in quotes (`"` or `'`, escaped or not)
+///   before `:`, `=` or `=>`: JSON that was cut off, is too deep, or has prose around it. Where the
+///   value's end is not certain, the rest of the text is masked; where a secret appears only once
+///   escapes are resolved, all of it. Keys without quotes (`password=…`, YAML) and encoded texts (Base64,
+///   percent) are a matter for patterns.
 /// - An event whose own id, run or opener's id holds a match cannot keep its place without it: it
 ///   is let go as [`Discard::Unsafe`]. So is a reference to such a parent. Exporters are not told of
 ///   the end of such a run.
@@ -127,42 +135,44 @@ impl Redact {
         Rules::new(settings).map(|rules| Self { rules })
     }
 
-    /// Whether a run's events are let through, as far as its id decides.
+    /// Whether nothing in a name or id is a secret; a run's events are let through only where that holds of its id.
     pub(super) fn shows(&self, request_id: &str) -> bool {
-        !self.rules.matches(request_id)
+        self.mask_text(request_id).is_none()
+    }
+
+    /// Masks what is secret in a text that is not part of a payload.
+    fn mask_text(&self, text: &str) -> Option<String> {
+        redact_text(&self.rules, text, 0)
     }
 
     /// Masks what is secret in an event; `None` where it cannot be made safe.
     fn redact(&self, mut event: TraceEvent) -> Option<TraceEvent> {
         let rules = &self.rules;
-        if !self.shows(&event.request_id) || rules.matches(&event.event_id) {
+        if !self.shows(&event.request_id) || !self.shows(&event.event_id) {
             return None;
         }
-        if event
-            .view()
-            .opener_id()
-            .is_some_and(|id| rules.matches(&id))
-        {
+        if event.view().opener_id().is_some_and(|id| !self.shows(&id)) {
             return None;
         }
-        if parent_id(&event).is_some_and(|id| rules.matches(&id)) {
+        if parent_id(&event).is_some_and(|id| !self.shows(&id)) {
             event.payload = with_field(&event.kind, &event.payload, "parent_id", None);
         }
         if let EventKind::Unknown(kind) = &event.kind
-            && let Some(masked) = rules.mask_text(kind)
+            && let Some(masked) = self.mask_text(kind)
         {
             event.kind = EventKind::Unknown(Text::new(masked));
         }
         if let Some(masked) = event
             .op_name
             .as_deref()
-            .and_then(|name| rules.mask_text(name))
+            .and_then(|name| self.mask_text(name))
         {
             event.op_name = Some(Text::new(masked));
         }
-        if event.ctx.segments().iter().any(|part| rules.matches(part)) {
-            let masked = event.ctx.segments().iter().map(|part| {
-                let masked = rules.mask_text(part);
+        let parts = event.ctx.segments();
+        if parts.iter().any(|part| !self.shows(part)) {
+            let masked = parts.iter().map(|part| {
+                let masked = self.mask_text(part);
                 masked.map_or_else(|| part.clone(), Text::new)
             });
             event.ctx = Ctx::new(masked);

@@ -1,8 +1,9 @@
 //! The tokens of a JSON text, one after another, without recursion.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::json::{MAX_DEPTH, RawJson, Scanner};
+use crate::json::{MAX_DEPTH, RawJson, Scanner, repair};
 
 /// A piece of a JSON text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub(super) enum Token {
     Scalar(Range<usize>),
 }
 
-/// Goes through a text that is one valid JSON value.
+/// Goes through a text that is JSON.
 pub(super) struct Tokens<'a> {
     text: &'a str,
     scanner: Scanner<'a>,
@@ -32,12 +33,27 @@ impl<'a> Tokens<'a> {
         let mut check = Scanner::new(text.as_bytes(), 0, MAX_DEPTH);
         check.value().ok()?;
         check.space();
-        (check.pos() == text.len() && check.odds().is_empty()).then(|| Self {
+        (check.pos() == text.len() && check.odds().is_empty()).then(|| Self::new(text))
+    }
+
+    /// Like [`of`](Self::of), but takes also what writers of JSON make that is not JSON: several values
+    /// one after another, numbers that are none, halves of a character.
+    pub(super) fn of_any(text: &'a str) -> Option<Self> {
+        let mut check = Scanner::new(text.as_bytes(), 0, MAX_DEPTH);
+        while check.pos() < text.len() {
+            check.value().ok()?;
+            check.space();
+        }
+        (!text.is_empty()).then(|| Self::new(text))
+    }
+
+    fn new(text: &'a str) -> Self {
+        Self {
             text,
             scanner: Scanner::new(text.as_bytes(), 0, MAX_DEPTH),
             open: Vec::new(),
             key_next: false,
-        })
+        }
     }
 
     /// Where the last token ends.
@@ -59,9 +75,16 @@ impl<'a> Tokens<'a> {
         Some(start..self.scanner.pos())
     }
 
-    /// Returns a string's or key's content; `None` for another token's range.
-    pub(super) fn content(&self, range: &Range<usize>) -> Option<std::borrow::Cow<'a, str>> {
-        RawJson::trusted(self.text.get(range.clone())?).as_str()
+    /// Returns a string's or key's content, with U+FFFD for half a character; `None` for another token's range.
+    pub(super) fn content(&self, range: &Range<usize>) -> Option<Cow<'a, str>> {
+        let string = self.text.get(range.clone())?;
+        RawJson::trusted(string).as_str().or_else(|| {
+            let mut halves = Scanner::new(string.as_bytes(), 0, MAX_DEPTH);
+            halves.string().ok()?;
+            let whole = repair(string, halves.odds().iter().copied());
+            let content = RawJson::trusted(&whole).as_str()?;
+            Some(Cow::Owned(content.into_owned()))
+        })
     }
 }
 
@@ -121,6 +144,26 @@ mod tests {
             shown.join(" "),
             r#"( "a": ( 1 ( ) "x\"" ) "b": null "": ( ) )"#
         );
+    }
+
+    #[test]
+    fn what_writers_make_of_json_has_tokens_too() {
+        let text = r#"{"a":NaN} ["\ud83d!"] -Infinity"#;
+        let mut tokens = Tokens::of_any(text).unwrap();
+        let mut shown = Vec::new();
+        while let Some(token) = tokens.next() {
+            match token {
+                Token::Key(range) | Token::Scalar(range) => {
+                    let content = tokens.content(&range);
+                    shown.push(content.unwrap_or_else(|| text[range].into()));
+                }
+                Token::Open | Token::Close => {}
+            }
+        }
+        assert_eq!(shown, ["a", "NaN", "\u{fffd}!", "-Infinity"]);
+        for text in ["", "{} x", "[1] {", "{\"a\":nan}"] {
+            assert!(Tokens::of_any(text).is_none(), "{text}");
+        }
     }
 
     #[test]

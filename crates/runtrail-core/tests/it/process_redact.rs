@@ -95,6 +95,137 @@ fn texts_in_texts_come_to_an_end_and_hide_nothing() {
     );
 }
 
+/// What becomes of a text in a payload.
+fn text(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap();
+    let payload = payload("op_start", &format!(r#"{{"inputs":{quoted}}}"#));
+    let payload: serde_json::Value = serde_json::from_str(&payload).unwrap();
+    payload["inputs"].as_str().unwrap().to_owned()
+}
+
+const FORMS: &[(&str, &str)] = &[
+    // What Python's json writes.
+    (
+        r#"{"password":"hunter2","score":NaN}"#,
+        r#"{"password":"[redacted]","score":NaN}"#,
+    ),
+    (
+        r#"{"\ud83d":1,"password":"hunter2 \ud83d"}"#,
+        r#"{"\ud83d":1,"password":"[redacted]"}"#,
+    ),
+    // Lines of JSON, and values without anything between them.
+    (
+        "{\"password\":\"hunter2\"}\n{\"token\":[\"hunter2\"]}",
+        "{\"password\":\"[redacted]\"}\n{\"token\":\"[redacted]\"}",
+    ),
+    (
+        r#"{}{"a":"{\"password\":\"hunter2\"}"}"#,
+        r#"{}{"a":"{\"password\":\"[redacted]\"}"}"#,
+    ),
+    // Something around it.
+    (
+        "\u{feff}{\"password\":\"hunter2\"}",
+        "\u{feff}{\"password\":\"[redacted]\"}",
+    ),
+    (
+        "Called:\n```json\n{\n  \"password\" : {\"a\":\"}hunter2\"},\n  \"n\": 1\n}\n```",
+        "Called:\n```json\n{\n  \"password\" : \"[redacted]\",\n  \"n\": 1\n}\n```",
+    ),
+    (
+        r#"INFO "body={\"api_key\":\"hunter2\",\"n\":1}" done"#,
+        r#"INFO "body={\"api_key\":\"[redacted]\",\"n\":1}" done"#,
+    ),
+    (
+        r#"say " {"a":"{\"b\":\"{\\\"token\\\":\\\"hunter2\\\"}\"}"}"#,
+        r#"say " {"a":"{\"b\":\"{\\\"token\\\":\\\"[redacted]\\\"}\"}"}"#,
+    ),
+    // Cut off, or not closed as it was opened.
+    (
+        r#"{"a":1,"password":"hun"#,
+        r#"{"a":1,"password":"[redacted]""#,
+    ),
+    (
+        r#"{"password":["hunter2"}, "x""#,
+        r#"{"password":"[redacted]""#,
+    ),
+    (
+        r#"{"password":"hunter2" + "hunter2"}"#,
+        r#"{"password":"[redacted]""#,
+    ),
+    (r#"{"password":hunter2}"#, r#"{"password":"[redacted]""#),
+    // What others than JSON write.
+    (
+        r"{'password': 'it\'s hunter2', 'token': None, 'ok': True}",
+        r#"{'password': "[redacted]", 'token': None, 'ok': True}"#,
+    ),
+    (
+        r#"{"password"=>"hunter2", "n"=>1}"#,
+        r#"{"password"=>"[redacted]", "n"=>1}"#,
+    ),
+    (
+        r#"{"password": 1234, // comment"#,
+        r#"{"password": "[redacted]", // comment"#,
+    ),
+    // Only a reader that resolves escapes finds these.
+    (
+        r#"log {"body":"{\u0022password\u0022:\u0022hunter2\u0022}"}"#,
+        "[redacted]",
+    ),
+    (
+        r#"log {"p\u0061ssword":"hunter2"}"#,
+        r#"log {"p\u0061ssword":"[redacted]"}"#,
+    ),
+    (r#"log "\u0041KIAABCDEFGHIJKLMNOP""#, "[redacted]"),
+];
+
+#[test]
+fn no_form_of_json_in_a_text_hides_a_secret() {
+    for (given, wanted) in FORMS {
+        let once = text(given);
+        assert_eq!(once, *wanted);
+        assert_eq!(text(&once), once);
+    }
+    let (deep, end) = ("[".repeat(1100), "]".repeat(1100));
+    for given in [
+        format!(r#"{{"password":"hunter2","d":{deep}{end}}}"#),
+        format!(r#"{{"d":{deep}{end},"password":{deep}"hunter2"{end}}}"#),
+    ] {
+        let masked = text(&given);
+        assert!(!masked.contains("hunter2") && masked.contains(&deep));
+    }
+}
+
+#[test]
+fn a_key_or_a_name_hides_no_more_than_a_text() {
+    let hidden = r#"{"password":"hunter2"}"#;
+    let quoted = serde_json::to_string(hidden).unwrap();
+    let mut event = one("op_start", &format!(r#"{{"inputs":{{{quoted}:1}}}}"#));
+    event.op_name = Some(hidden.into());
+    event.ctx = Ctx::new([hidden]);
+    let mut named = event.clone();
+    named.event_id = hidden.into();
+    let out = given(vec![redact()], &[event, named]);
+    assert_eq!(out.len(), 1);
+    let mut line = String::new();
+    write_event(&out[0], &mut line);
+    assert!(!line.contains("hunter2"), "{line}");
+}
+
+#[test]
+fn prose_stays_as_it_is() {
+    for prose in [
+        "[1] The password is asked for first; \"token\" comes later.",
+        "{see below} it's 'quoted': \"so\"",
+        r"[C:\new\table] \alpha{token}: 'x'",
+        "\"The secret\": a story",
+        "'token' == x; 'secret'::text",
+        "[[[",
+        "\\\"",
+    ] {
+        assert_eq!(text(prose), prose);
+    }
+}
+
 #[test]
 fn everything_of_an_event_is_looked_at() {
     let mut event = one("op_start", "{}");

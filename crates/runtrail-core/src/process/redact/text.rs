@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::pairs::{hides, mask_pairs};
 use super::rules::Rules;
 use crate::event::{EventKind, Status, slot_keys};
 use crate::json::{RawJson, push_string};
@@ -31,16 +32,17 @@ pub(super) fn redact_object(
     text: &str,
     place: Place,
 ) -> Result<Option<String>, Unreadable> {
-    redact_value(rules, text, place, 0)
+    let tokens = Tokens::of(text).ok_or(Unreadable)?;
+    redact_tokens(rules, text, tokens, place, 0)
 }
 
-fn redact_value(
+fn redact_tokens<'a>(
     rules: &Rules,
-    text: &str,
+    text: &'a str,
+    mut tokens: Tokens<'a>,
     place: Place,
     embedded: usize,
 ) -> Result<Option<String>, Unreadable> {
-    let mut tokens = Tokens::of(text).ok_or(Unreadable)?;
     let mut masked = Masked::new(text);
     while let Some(token) = tokens.next() {
         match token {
@@ -53,7 +55,7 @@ fn redact_value(
                     Place::Elsewhere
                 };
                 let known = read != Place::Elsewhere && is_known_key(&key);
-                if !known && let Some(other) = rules.mask_text(&key) {
+                if !known && let Some(other) = redact_text(rules, &key, embedded) {
                     masked.put(range, &quoted(&other));
                 }
                 let secret = rules.is_secret_key(&key)
@@ -94,23 +96,37 @@ fn redact_value(
     Ok(masked.finish())
 }
 
-/// Masks what is secret in a text, going through it where it is JSON itself.
-fn redact_text(rules: &Rules, text: &str, embedded: usize) -> Option<String> {
-    let inner = if text.trim_start().starts_with(['{', '[', '"']) && Tokens::of(text).is_some() {
-        if embedded == MAX_EMBEDDED {
-            return Some(rules.mask().to_owned());
-        }
-        match redact_value(rules, text, Place::Elsewhere, embedded + 1) {
-            Ok(inner) => inner,
-            Err(Unreadable) => return Some(rules.mask().to_owned()),
-        }
-    } else {
-        None
+/// Masks what is secret in a text, going through it where it is JSON itself, and through what looks like JSON in any
+/// other; `None` where nothing is.
+///
+/// `embedded` is the number of texts that it stands in.
+pub(super) fn redact_text(rules: &Rules, text: &str, embedded: usize) -> Option<String> {
+    // A word or a number alone is JSON, too, but nothing stands in it.
+    let begins = text.trim_start().starts_with(['{', '[', '"']);
+    let tokens = begins.then(|| Tokens::of_any(text)).flatten();
+    let Some(tokens) = tokens else {
+        return redact_other(rules, text);
     };
-    match inner {
-        Some(inner) => Some(rules.mask_text(&inner).unwrap_or(inner)),
-        None => rules.mask_text(text),
+    if embedded == MAX_EMBEDDED {
+        return Some(rules.mask().to_owned());
     }
+    match redact_tokens(rules, text, tokens, Place::Elsewhere, embedded + 1) {
+        Ok(None) => rules.mask_text(text),
+        Ok(Some(inner)) => Some(rules.mask_text(&inner).unwrap_or(inner)),
+        Err(Unreadable) => Some(rules.mask().to_owned()),
+    }
+}
+
+/// Masks what is secret in a text that is not JSON.
+fn redact_other(rules: &Rules, text: &str) -> Option<String> {
+    let mut masked = mask_pairs(rules, text);
+    if let Some(more) = rules.mask_text(masked.as_deref().unwrap_or(text)) {
+        masked = Some(more);
+    }
+    if hides(rules, masked.as_deref().unwrap_or(text)) {
+        return Some(rules.mask().to_owned());
+    }
+    masked
 }
 
 fn quoted(text: &str) -> String {
@@ -139,18 +155,18 @@ fn is_harmless_id(rules: &Rules, value: &str) -> bool {
     value == "null"
         || RawJson::trusted(value)
             .as_str()
-            .is_some_and(|id| !rules.matches(&id))
+            .is_some_and(|id| redact_text(rules, &id, 0).is_none())
 }
 
 /// A text with some parts replaced, copied only where there is one.
-struct Masked<'a> {
+pub(super) struct Masked<'a> {
     text: &'a str,
     out: String,
     copied: usize,
 }
 
 impl<'a> Masked<'a> {
-    fn new(text: &'a str) -> Self {
+    pub(super) fn new(text: &'a str) -> Self {
         Self {
             text,
             out: String::new(),
@@ -159,13 +175,13 @@ impl<'a> Masked<'a> {
     }
 
     /// Replaces a part; parts must come in their order.
-    fn put(&mut self, range: Range<usize>, with: &str) {
+    pub(super) fn put(&mut self, range: Range<usize>, with: &str) {
         self.out.push_str(&self.text[self.copied..range.start]);
         self.out.push_str(with);
         self.copied = range.end;
     }
 
-    fn finish(mut self) -> Option<String> {
+    pub(super) fn finish(mut self) -> Option<String> {
         if self.copied == 0 {
             return None;
         }
