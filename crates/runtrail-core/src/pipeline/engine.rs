@@ -1,7 +1,5 @@
 //! What the worker does, without its thread: records in, batches out, and the counts of both.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::books::{Handled, Loss, Processed};
 use super::cause::DropCause;
 use super::clock::Timeline;
@@ -38,7 +36,6 @@ struct Tail {
     /// Events that went into the chain, and that came out of it.
     chain_in: u64,
     chain_out: u64,
-    panics: u64,
 }
 
 impl Engine {
@@ -147,7 +144,7 @@ impl Engine {
 
     /// Returns how often a processor panicked.
     pub(crate) fn panics(&self) -> u64 {
-        self.tail.as_ref().map_or(0, |tail| tail.panics)
+        self.tail.as_ref().map_or(0, |tail| tail.chain.panics())
     }
 
     /// Returns what processors did since the start.
@@ -168,27 +165,23 @@ impl Tail {
             truncated: Vec::new(),
             chain_in: 0,
             chain_out: 0,
-            panics: 0,
         }
     }
 
     /// Takes an event through the processors.
     fn process(&mut self, event: TraceEvent) {
         self.chain_in += 1;
-        // A processor that panics loses the event that it was at, and no event goes around it.
-        let ran = self.guarded(|chain, mut sink| chain.process(event, &mut sink));
-        self.panics += u64::from(!ran);
+        self.run(|chain, mut sink| chain.process(event, &mut sink));
     }
 
     /// Ends a run: in the processors first, which may hold some of it.
     fn finish(&mut self, run: RunEnded) {
-        let ran = self.guarded(|chain, mut sink| chain.finish(&run.request_id, &mut sink));
-        self.panics += u64::from(!ran);
+        self.run(|chain, mut sink| chain.finish(&run.request_id, &mut sink));
         self.close(run);
     }
 
-    /// Runs the processors; returns whether none panicked.
-    fn guarded(&mut self, run: impl FnOnce(&mut Chain, &mut dyn FnMut(TraceEvent))) -> bool {
+    /// Runs the processors; what they give goes to the ledger.
+    fn run(&mut self, run: impl FnOnce(&mut Chain, &mut dyn FnMut(TraceEvent))) {
         let (events, ledger, handled) = (&mut self.events, &mut self.ledger, &mut self.handled);
         let (chain, chain_out) = (&mut self.chain, &mut self.chain_out);
         let mut sink = |event: TraceEvent| {
@@ -198,7 +191,7 @@ impl Tail {
                 Err(cause) => handled.dropped.event(cause, &event),
             }
         };
-        catch_unwind(AssertUnwindSafe(|| run(chain, &mut sink))).is_ok()
+        run(chain, &mut sink);
     }
 
     /// Closes what is open in a run that is over.

@@ -1,6 +1,7 @@
 //! Processors one after another.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::{Output, Processor, Redact, Tally};
 use crate::event::TraceEvent;
@@ -11,6 +12,9 @@ use crate::text::Text;
 /// Redactors ([`Redact`]) come first, wherever they stand in the list, and take again every event
 /// that a processor after them made, changed or held back: no event leaves the chain that they have
 /// not seen as it leaves. Their counts include these second looks.
+///
+/// A processor that panics loses the event that it was at, since none goes around it, and what it holds of a run that it
+/// was to finish stays there; the others go on. [`panics`](Self::panics) counts it.
 #[derive(Default)]
 pub struct Chain {
     redactors: Vec<Link>,
@@ -21,12 +25,24 @@ struct Link {
     processor: Box<dyn Processor>,
     taken: u64,
     out: Output,
+    panics: u64,
 }
 
 impl Link {
     fn process(&mut self, event: TraceEvent) {
         self.taken += 1;
-        self.processor.process(event, &mut self.out);
+        self.guarded(|processor, out| processor.process(event, out));
+    }
+
+    fn finish(&mut self, request_id: &Text) {
+        self.guarded(|processor, out| processor.finish(request_id, out));
+    }
+
+    /// Each processor is guarded on its own: what others hold or have given must not be lost with it.
+    fn guarded(&mut self, run: impl FnOnce(&mut dyn Processor, &mut Output)) {
+        let (processor, out) = (&mut *self.processor, &mut self.out);
+        let ran = catch_unwind(AssertUnwindSafe(|| run(processor, out)));
+        self.panics += u64::from(ran.is_err());
     }
 
     fn imbalance(&self) -> i64 {
@@ -45,6 +61,7 @@ impl Chain {
                 processor,
                 taken: 0,
                 out: Output::default(),
+                panics: 0,
             })
             .partition(|link| (&*link.processor as &dyn Any).is::<Redact>());
         Self {
@@ -65,7 +82,7 @@ impl Chain {
         for index in 0..self.links.len() {
             let (done, rest) = self.links.split_at_mut(index + 1);
             let Some(link) = done.last_mut() else { return };
-            link.processor.finish(request_id, &mut link.out);
+            link.finish(request_id);
             for event in link.out.drain() {
                 if let Some(event) = redacted(&mut self.redactors, event) {
                     pass(&mut self.redactors, rest, event, sink);
@@ -87,6 +104,11 @@ impl Chain {
     /// Returns how many events the chain holds back.
     pub fn held(&self) -> u64 {
         self.all().map(|link| link.processor.held()).sum()
+    }
+
+    /// Returns how often a processor panicked.
+    pub fn panics(&self) -> u64 {
+        self.all().map(|link| link.panics).sum()
     }
 
     /// Returns each processor's name, how many events it took, and what became of them, in the order

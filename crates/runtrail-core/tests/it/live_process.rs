@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use runtrail_core::emit::LlmUsage;
 use runtrail_core::event::{Ctx, EventKind, TraceEvent};
-use runtrail_core::pipeline::{Pipeline, Settings};
+use runtrail_core::pipeline::{DropCause, Pipeline, Settings};
 use runtrail_core::process::{
-    Aggregate, AggregateSettings, Boundary, Enrich, EnrichSettings, EventMatch, GroupBy,
-    GroupBySettings, Output, Processor, Redact, RedactSettings, ValuePath,
+    Aggregate, AggregateSettings, Boundary, DropEmpty, DropEmptySettings, Enrich, EnrichSettings,
+    EventMatch, GroupBy, GroupBySettings, Output, Processor, Redact, RedactSettings, ValuePath,
 };
 use runtrail_core::text::Text;
 use runtrail_core::wire::event_to_json;
@@ -169,4 +169,62 @@ fn no_way_into_the_pipeline_goes_around_a_redactor() {
     assert!(!format!("{:?}", report.truncated).contains("ghp_"));
     let mut names = report.truncated.iter().map(|open| open.name.as_str());
     assert!(names.any(|name| name == "[redacted]"));
+}
+
+/// Panics where it is told to, and else gives what it takes.
+#[derive(Clone, Copy, PartialEq)]
+enum Panics {
+    AtFinish,
+    AtNotes,
+}
+
+impl Processor for Panics {
+    fn name(&self) -> &'static str {
+        "panics"
+    }
+
+    fn process(&mut self, event: TraceEvent, out: &mut Output) {
+        assert!(*self != Self::AtNotes || event.kind != EventKind::Annotation);
+        out.forward(event);
+    }
+
+    fn finish(&mut self, _request_id: &Text, _out: &mut Output) {
+        assert!(*self != Self::AtFinish);
+    }
+
+    fn held(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn a_processor_that_panics_costs_the_others_nothing() {
+    let drop_empty = || Box::new(DropEmpty::new(DropEmptySettings::default()).unwrap());
+    // Each op is held until its run is finished: before the processor that panics, or behind it.
+    let cases: [(Vec<Box<dyn Processor>>, usize); 2] = [
+        (vec![Box::new(Panics::AtFinish), drop_empty()], 5),
+        (vec![drop_empty(), Box::new(Panics::AtNotes)], 4),
+    ];
+    for (processors, each) in cases {
+        let capture = Capture::default();
+        let arrived = capture.handle();
+        let mut builder = Pipeline::builder().exporter(capture);
+        for processor in processors {
+            builder = builder.boxed_processor(processor);
+        }
+        let trail = builder.start().unwrap();
+        for run in ["r1", "r2", "r3"] {
+            let run = trail.run(run);
+            std::mem::forget(run.op("open", &Ctx::default(), || 1));
+            run.group("g").annotate("note", || 1);
+        }
+        let report = trail.shutdown(LIMIT);
+        let stats = &report.stats;
+        assert_eq!((stats.imbalance(), stats.held, report.left()), (0, 0, 0));
+        // With the end that the ledger gives the op.
+        let arrived = arrived.arrived();
+        assert_eq!((arrived.events.len(), arrived.ends.len()), (3 * each, 3));
+        let lost = stats.dropped.by_cause(DropCause::ProcessorLost);
+        assert_eq!(lost, 3 * (5 - each as u64));
+    }
 }
