@@ -21,6 +21,10 @@ impl<S> Runs<S> {
         }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.states.len()
+    }
+
     pub(super) fn get(&self, run: &str) -> Option<&S> {
         self.states.get(run)
     }

@@ -32,7 +32,8 @@ pub struct SampleSettings {
     pub hold: HoldLimits,
     /// What happens to a run that goes beyond it.
     pub when_full: WhenFull,
-    /// Runs remembered at once. A run beyond them is kept.
+    /// Runs remembered at once. A run beyond them is kept as a whole; of as many it is remembered that they
+    /// are. From the first run beyond those on, only an event whose `seq` is 0 begins a run that is not kept.
     pub max_runs: usize,
 }
 
@@ -89,6 +90,8 @@ pub struct Sample {
     threshold: u128,
     hasher: blake3::Hasher,
     runs: Runs<Verdict>,
+    /// Whether a run was kept of which nothing is remembered, so that an unknown run may be one that goes on.
+    forgot: bool,
     budget: Budget,
 }
 
@@ -122,7 +125,8 @@ impl Sample {
         Ok(Self {
             threshold: (settings.rate * 2_f64.powi(64)) as u128,
             hasher: blake3::Hasher::new_derive_key(CONTEXT),
-            runs: Runs::new(settings.max_runs),
+            runs: Runs::new(settings.max_runs.saturating_mul(2)),
+            forgot: false,
             budget: Budget::new(settings.hold),
             settings: settings.clone(),
         })
@@ -152,12 +156,25 @@ impl Processor for Sample {
             out.forward(event);
             return;
         }
-        let new = || Verdict::Waiting(Waiting::default());
+        let waits = self.runs.len() < self.settings.max_runs && (!self.forgot || event.seq == 0);
+        let mut limited = false;
+        let new = || {
+            limited = !waits;
+            if waits {
+                Verdict::Waiting(Waiting::default())
+            } else {
+                Verdict::Kept
+            }
+        };
         let Some(verdict) = self.runs.get_or(&event.request_id, new) else {
+            self.forgot = true;
             out.limited();
             out.forward(event);
             return;
         };
+        if limited {
+            out.limited();
+        }
         let waiting = match verdict {
             Verdict::Kept => return out.forward(event),
             Verdict::LeftOut => return out.discard(&event, Discard::Overflow),

@@ -274,6 +274,43 @@ fn sampled(when_full: WhenFull, max_events: usize, events: &[TraceEvent]) -> (us
 }
 
 #[test]
+fn a_run_that_began_beyond_the_limit_is_kept_to_its_end() {
+    let settings = SampleSettings {
+        rate: 0.0,
+        max_runs: 1,
+        ..SampleSettings::default()
+    };
+    let mut chain = Chain::new(vec![Box::new(Sample::new(&settings).unwrap())]);
+    let mut out = Vec::new();
+    let runs = ["waits", "kept", "forgotten", "later"].map(|id| {
+        let mut run = RunBuilder::new(id);
+        run.push("op_start", Some("main"), &[], "{}");
+        run.push("op_end", Some("main"), &[], r#"{"status":"ok"}"#);
+        run.into_events()
+    });
+    for run in &runs[..3] {
+        chain.process(run[0].clone(), &mut |event| out.push(event.event_id));
+    }
+    for run in &runs {
+        let first = usize::from(run[0].request_id != "later");
+        for event in &run[first..] {
+            chain.process(event.clone(), &mut |event| out.push(event.event_id));
+        }
+        chain.finish(&run[0].request_id, &mut |event| out.push(event.event_id));
+    }
+    let kept = [
+        "kept-00000",
+        "forgotten-00000",
+        "kept-00001",
+        "forgotten-00001",
+    ];
+    assert_eq!(out, kept);
+    let (_, _, tally) = chain.tallies().next().unwrap();
+    assert_eq!(tally.discarded(Discard::SampledOut), 4);
+    assert_eq!((chain.imbalance(), chain.held()), (0, 0));
+}
+
+#[test]
 fn a_full_buffer_does_what_it_was_told_and_says_so() {
     let mut run = RunBuilder::new("r");
     for _ in 0..5 {
