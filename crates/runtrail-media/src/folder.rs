@@ -1,6 +1,7 @@
 //! A folder of media.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -12,21 +13,17 @@ use crate::place::place;
 /// Keeps media in a folder.
 ///
 /// Bytes are written to a temporary file, made durable, and named last, so that a process that is
-/// killed leaves no half of them; several processes may share a folder. What a killed one left has a
+/// killed leaves no half of them; several processes, also of several containers, may share a folder. What a killed one left has a
 /// name that ends in `.tmp`, and is never read.
 #[derive(Debug)]
 pub struct MediaFolder {
     path: PathBuf,
-    made: u64,
 }
 
 impl MediaFolder {
     /// Keeps media in a folder, which is made where there is none.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            made: 0,
-        }
+        Self { path: path.into() }
     }
 
     /// Reads the bytes of a handle.
@@ -51,23 +48,31 @@ impl MediaStore for MediaFolder {
             return sync_folder(&folder);
         }
         make_folder(&self.path, &folder)?;
-        self.made += 1;
-        let process = std::process::id();
-        let temporary = folder.join(format!(".{name}-{process}-{}.tmp", self.made));
-        let written = write(&temporary, bytes).and_then(|()| fs::rename(&temporary, &path));
-        if let Err(error) = written {
-            // The error that counts is the one before.
-            drop(fs::remove_file(&temporary));
-            return Err(failed("write", &path, error));
-        }
+        let temporary = folder.join(temporary_name(name));
+        write(&temporary, &path, bytes).map_err(|error| failed("write", &path, error))?;
         sync_folder(&folder)
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+/// Makes a name that no other writer has: in each container a process has the number 1, and a forked one would draw the
+/// same numbers.
+fn temporary_name(name: &str) -> String {
+    let process = std::process::id();
+    // Each is made with other keys, which the system drew.
+    let random = RandomState::new().hash_one(name);
+    format!(".{name}-{process}-{random:016x}.tmp")
+}
+
+fn write(temporary: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A file that is there already is another writer's, and stays.
+    let mut file = File::create_new(temporary)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    let named = written.and_then(|()| fs::rename(temporary, path));
+    if named.is_err() {
+        // The error that counts is the one before.
+        drop(fs::remove_file(temporary));
+    }
+    named
 }
 
 /// Makes the folder of a shard; its name must be as durable as what is in it.

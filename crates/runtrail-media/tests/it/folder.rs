@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Barrier;
 
 use runtrail_core::pipeline::MediaStore;
 use runtrail_media::MediaFolder;
@@ -39,6 +40,30 @@ fn bytes_are_there_whole_and_once() {
     fs::write(&path, "a").unwrap();
     store.put(ABC, b"abc", "a/b").unwrap();
     assert_eq!(store.get(ABC).unwrap(), b"abc");
+}
+
+#[test]
+fn writers_that_share_a_folder_leave_each_others_files_alone() {
+    let root = tempfile::tempdir().unwrap();
+    let shard = root.path().join("ba");
+    fs::create_dir_all(&shard).unwrap();
+    // What a process of the same number is writing, or left when it was killed.
+    let others = format!(".{}-{}-1.tmp", &ABC[7..], std::process::id());
+    fs::write(shard.join(&others), "a").unwrap();
+    let all = Barrier::new(8);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            let mut store = MediaFolder::new(root.path());
+            let all = &all;
+            scope.spawn(move || {
+                all.wait();
+                store.put(ABC, b"abc", "a/b").unwrap();
+            });
+        }
+    });
+    let mut left = files(root.path());
+    left.sort();
+    assert_eq!(left, [&others, &ABC[7..]]);
 }
 
 #[test]
