@@ -49,7 +49,9 @@
 //! Everything that waits is bounded, in events and in bytes ([`Settings`]). What finds no room is
 //! counted by cause and kind ([`Stats`]), and the run's own stream says so where the hole is: an
 //! annotation [`LOST_KEY`], with the number of events and, by cause and kind, what they were.
-//! One eighth of every ring and queue is kept for ends, `llm_usage` and the bounds of runs.
+//! One eighth of every ring and queue, and of the bytes that rings may take, is kept for ends, `llm_usage` and
+//! the bounds of runs. An end whose outputs find no room all the same comes without them: they read
+//! `(value left out)`.
 //!
 //! # Media
 //!

@@ -4,6 +4,8 @@
 //! at the events, off the caller's thread. What fits a record's own buffer costs no
 //! allocation; what does not is collected in a buffer that the thread keeps and costs one.
 
+mod shrink;
+
 use std::cell::Cell;
 
 use serde::ser::{self, Serialize};
@@ -60,6 +62,15 @@ pub(crate) struct Draft {
     depth: u8,
 }
 
+/// Keeps a buffer for the thread's next large payload.
+fn keep_scratch(mut spill: Vec<u8>) {
+    if spill.capacity() <= KEPT_SCRATCH {
+        spill.clear();
+        // A thread that is ending has no place for it any more.
+        let _ = SCRATCH.try_with(|scratch| scratch.set(spill));
+    }
+}
+
 /// More bytes than the cells have.
 const SPILLED: usize = CELLS * CELL + 1;
 
@@ -105,12 +116,7 @@ impl Draft {
             return None;
         }
         let payload = Box::from(self.spill.as_slice());
-        let mut spill = std::mem::take(&mut self.spill);
-        if spill.capacity() <= KEPT_SCRATCH {
-            spill.clear();
-            // A thread that is ending has no place for it any more.
-            let _ = SCRATCH.try_with(|scratch| scratch.set(spill));
-        }
+        keep_scratch(std::mem::take(&mut self.spill));
         Some(Beside::Payload(payload))
     }
 

@@ -44,6 +44,8 @@ pub(crate) struct LocalRing {
     look_at: usize,
     /// Cells that only ends, usage and the bounds of runs may take.
     reserve: usize,
+    /// As many places beside the cells.
+    beside_reserve: usize,
     next_key: u64,
     /// A copy of what the counters say, so that counting is a store and no load.
     entered: u64,
@@ -134,6 +136,7 @@ impl LocalRing {
             free: capacity,
             look_at: capacity / 2,
             reserve: reserve(capacity),
+            beside_reserve: beside.buffer().capacity() / 8,
             next_key: number << COUNT_BITS,
             entered: 0,
             ctxs: Box::new([const { None }; CTXS]),
@@ -209,9 +212,6 @@ impl LocalRing {
         if state & IDLE != 0 {
             self.shared.rouse();
         }
-        let precious = is_precious_kind(draft.header.kind)
-            || draft.event.as_ref().is_some_and(|event| is_precious(event));
-        let least = if precious { CELLS } else { self.reserve };
         if self.free <= self.look_at {
             // Waking takes a lock, which in a forked child may be held by a thread that is not there.
             if self.shared.is_forked() {
@@ -219,12 +219,17 @@ impl LocalRing {
             }
             self.look();
         }
-        let more = usize::from(ctx.is_some()) + usize::from(draft.is_large());
-        if !self.has_room(least, more) && !self.wait_for_room(least, more) {
-            return Err(DropCause::RingFull);
+        let need = Need::of(draft, ctx);
+        if !self.has_room(need) && !self.wait_for_room(need) {
+            // An end without its outputs is worth more than none.
+            let smaller = need.precious && draft.shrink();
+            if !smaller || !self.has_room(Need::of(draft, ctx)) {
+                return Err(DropCause::RingFull);
+            }
         }
-        let bytes = draft.held();
-        if bytes > 0 && !self.shared.charge(bytes) {
+        let charged =
+            self.charge(draft, need) || need.precious && draft.shrink() && self.charge(draft, need);
+        if !charged {
             return Err(DropCause::Bytes);
         }
         if let Some(ctx) = ctx
@@ -253,23 +258,37 @@ impl LocalRing {
         }
     }
 
-    fn has_room(&self, cells: usize, beside: usize) -> bool {
-        self.free >= cells && self.beside.slots() >= beside
+    fn has_room(&self, need: Need) -> bool {
+        let (cells, beside) = if need.precious {
+            (CELLS, 0)
+        } else {
+            (self.reserve, self.beside_reserve)
+        };
+        let has_place = need.beside == 0 || self.beside.slots() >= need.beside + beside;
+        self.free >= cells && has_place
     }
 
-    fn wait_for_room(&mut self, cells: usize, beside: usize) -> bool {
+    fn charge(&self, draft: &Draft, need: Need) -> bool {
+        match draft.held() {
+            0 => true,
+            bytes if need.precious => self.shared.charge_precious(bytes),
+            bytes => self.shared.charge(bytes),
+        }
+    }
+
+    fn wait_for_room(&mut self, need: Need) -> bool {
         let Some(patience) = self.shared.patience() else {
             return false;
         };
         let until = deadline(patience);
-        while !self.has_room(cells, beside)
+        while !self.has_room(need)
             && Instant::now() < until
             && !self.shared.is(CLOSED | FORKED | ENDING)
         {
             self.shared.wait_for_room(until);
             self.free = self.cells.slots();
         }
-        self.has_room(cells, beside)
+        self.has_room(need)
     }
 
     #[cold]
@@ -284,6 +303,25 @@ impl LocalRing {
             let event = draft.event.as_ref();
             let request_id = event.map(|event| &event.request_id);
             self.counters.lose(header.run, request_id, kind, cause);
+        }
+    }
+}
+
+/// What a record takes of a ring.
+#[derive(Clone, Copy)]
+struct Need {
+    /// Places beside the cells.
+    beside: usize,
+    /// Whether it may take what is kept for such records.
+    precious: bool,
+}
+
+impl Need {
+    fn of(draft: &Draft, ctx: Option<&Ctx>) -> Self {
+        Self {
+            beside: usize::from(ctx.is_some()) + usize::from(draft.is_large()),
+            precious: is_precious_kind(draft.header.kind)
+                || draft.event.as_ref().is_some_and(|event| is_precious(event)),
         }
     }
 }

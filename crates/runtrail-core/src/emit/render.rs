@@ -5,7 +5,7 @@ use std::io::Write;
 use super::encode::{MAX_DEPTH, tag};
 
 /// What stands for a value that was left out.
-const OMITTED: &[u8] = b"\"(value left out)\"";
+pub(super) const OMITTED: &str = "\"(value left out)\"";
 
 /// Reads what [`Draft`](super::encode::Draft) wrote.
 pub(crate) struct Compact<'a>(pub(crate) &'a [u8]);
@@ -32,6 +32,29 @@ impl<'a> Compact<'a> {
     pub(crate) fn name(&mut self) -> Option<&'a [u8]> {
         let len = u16::from_le_bytes(self.array()?);
         self.take(usize::from(len))
+    }
+
+    /// Takes a value as it stands.
+    pub(super) fn whole(&mut self) -> Option<&'a [u8]> {
+        let all = self.0;
+        let mut depth = 0_usize;
+        loop {
+            match *self.take(1)?.first()? {
+                tag::ARRAY | tag::OBJECT => depth += 1,
+                tag::END => depth = depth.checked_sub(1)?,
+                tag::I64 | tag::U64 | tag::F64 => drop(self.take(8)?),
+                tag::F32 => drop(self.take(4)?),
+                tag::STR => {
+                    let [len] = self.array()?;
+                    self.take(usize::from(len))?;
+                }
+                tag::LONG_STR | tag::RAW => drop(self.long()?),
+                _ => {}
+            }
+            if depth == 0 {
+                return all.get(..all.len() - self.0.len());
+            }
+        }
     }
 
     /// Takes a value and appends it as JSON; `None` where nothing is left.
@@ -117,7 +140,7 @@ impl<'a> Compact<'a> {
             }
             tag::LONG_STR => push_quoted(out, self.long()?),
             tag::RAW => out.extend_from_slice(self.long()?),
-            _ => out.extend_from_slice(OMITTED),
+            _ => out.extend_from_slice(OMITTED.as_bytes()),
         }
         Some(())
     }

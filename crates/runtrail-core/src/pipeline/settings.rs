@@ -6,7 +6,8 @@ use super::StartError;
 
 /// What happens to an ordinary event when a queue has no room for it.
 ///
-/// Ends, `llm_usage` and the bounds of runs have a reserve in every queue, whatever the choice.
+/// Ends, `llm_usage` and the bounds of runs have a reserve in every queue, whatever the choice; where
+/// even that has no room for what one says, it comes without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overflow {
     /// The event is dropped and counted.

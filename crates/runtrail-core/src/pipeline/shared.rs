@@ -167,6 +167,11 @@ impl Shared {
         self.settings.max_bytes / 2
     }
 
+    /// What of it rings and ordinary payloads may take: an eighth is kept for ends and usage.
+    fn ordinary_budget(&self) -> usize {
+        self.ring_budget() - self.ring_budget() / 8
+    }
+
     /// Makes a ring for the calling thread, or gives it one of a thread that ended; none where the
     /// bytes are used up.
     pub(crate) fn open_ring(self: &Arc<Self>) -> Option<LocalRing> {
@@ -175,7 +180,7 @@ impl Shared {
             return free;
         }
         let left = self
-            .ring_budget()
+            .ordinary_budget()
             .saturating_sub(self.ring_bytes.load(Ordering::Relaxed));
         // Half of what is left at most, so that the first threads do not take it all.
         let slots = self.settings.ring_events.min(left / 2 / SLOT);
@@ -221,8 +226,17 @@ impl Shared {
 
     /// Takes bytes for a payload; refuses where they are used up.
     pub(crate) fn charge(&self, bytes: usize) -> bool {
+        self.charge_within(self.ordinary_budget(), bytes)
+    }
+
+    /// As [`charge`](Self::charge), for what may take the part that is kept for it.
+    pub(crate) fn charge_precious(&self, bytes: usize) -> bool {
+        self.charge_within(self.ring_budget(), bytes)
+    }
+
+    fn charge_within(&self, budget: usize, bytes: usize) -> bool {
         let before = self.ring_bytes.fetch_add(bytes, Ordering::Relaxed);
-        let fits = before.saturating_add(bytes) <= self.ring_budget();
+        let fits = before.saturating_add(bytes) <= budget;
         if !fits {
             self.ring_bytes.fetch_sub(bytes, Ordering::Relaxed);
         }
