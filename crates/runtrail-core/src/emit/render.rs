@@ -315,6 +315,49 @@ mod tests {
         }
     }
 
+    /// What programs use as keys, and what JSON has no key for.
+    #[derive(Debug, Clone, Serialize, PartialEq, Eq, Hash)]
+    #[serde(untagged)]
+    enum Key {
+        Text(String),
+        Number(i128),
+        Flag(bool),
+        Letter(char),
+        Name(Name),
+        Pair(i32, String),
+        List(Vec<u8>),
+        Raw(#[serde(serialize_with = "raw")] String),
+        Fields { a: u8 },
+    }
+
+    #[derive(Debug, Clone, Serialize, PartialEq, Eq, Hash)]
+    enum Name {
+        Unit,
+        New(u8),
+    }
+
+    fn raw<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw = serde_json::value::RawValue::from_string(text.to_owned());
+        raw.unwrap().serialize(serializer)
+    }
+
+    fn keys() -> impl Strategy<Value = Key> {
+        prop_oneof![
+            4 => ".{0,300}".prop_map(Key::Text),
+            4 => any::<i128>().prop_map(Key::Number),
+            4 => any::<i64>().prop_map(|n| Key::Number(n.into())),
+            1 => any::<bool>().prop_map(Key::Flag),
+            1 => any::<char>().prop_map(Key::Letter),
+            1 => Just(Key::Name(Name::Unit)),
+            1 => any::<u8>().prop_map(|n| Key::Name(Name::New(n))),
+            1 => (any::<i32>(), ".{0,3}").prop_map(|(number, text)| Key::Pair(number, text)),
+            1 => prop::collection::vec(any::<u8>(), 0..3).prop_map(Key::List),
+            1 => prop_oneof![Just("{\n\"a\":1}"), Just("\"a\""), Just("[]"), Just("null")]
+                .prop_map(|text| Key::Raw(text.to_owned())),
+            1 => any::<u8>().prop_map(|a| Key::Fields { a }),
+        ]
+    }
+
     fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -336,6 +379,14 @@ mod tests {
         #[test]
         fn every_value_comes_out_as_it_went_in(value in values()) {
             prop_assert_eq!(rendered(&value), serde_json::to_string(&value).unwrap());
+        }
+
+        #[test]
+        fn a_map_with_a_key_that_json_has_not_is_left_out(
+            map in prop::collection::hash_map(keys(), 0..9, 0..4),
+        ) {
+            let whole = serde_json::to_string(&map).unwrap_or_else(|_| OMITTED.to_owned());
+            prop_assert_eq!(rendered(&(1, &map, 2)), format!("[1,{whole},2]"));
         }
     }
 }
