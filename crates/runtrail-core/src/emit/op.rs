@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::at::{At, REFUSED};
+use super::encode::Draft;
 use super::group::Group;
 use super::record::{Kind, end};
 use super::run::open_named;
@@ -159,26 +160,17 @@ impl Op {
         Scope::from(self).enter()
     }
 
-    /// Ends the op: it did what it was asked.
+    /// Ends the op: it did what it was asked. Where `outputs` panics, the op is recorded as cancelled.
     #[inline]
-    pub fn end_ok<V: Serialize>(mut self, outputs: impl FnOnce() -> V) {
-        let (at, yielded) = self.take();
-        if at.is_off() {
-            return;
-        }
-        at.record(Kind::OpEnd, end::OK, yielded, |draft| {
-            draft.value(&outputs());
-        });
+    pub fn end_ok<V: Serialize>(self, outputs: impl FnOnce() -> V) {
+        self.end(end::OK, |draft| draft.value(&outputs()));
     }
 
-    /// Ends the op: it failed. `kind` is the error's type, such as `io::Error`.
+    /// Ends the op: it failed. `kind` is the error's type, such as `io::Error`. Where writing the message
+    /// panics, the op is recorded as cancelled.
     #[inline]
-    pub fn end_error(mut self, kind: &str, message: impl std::fmt::Display) {
-        let (at, yielded) = self.take();
-        if at.is_off() {
-            return;
-        }
-        at.record(Kind::OpEnd, end::ERROR, yielded, |draft| {
+    pub fn end_error(self, kind: &str, message: impl std::fmt::Display) {
+        self.end(end::ERROR, |draft| {
             draft.value(&());
             draft.value(kind);
             draft.value(&format_args!("{message}"));
@@ -191,9 +183,16 @@ impl Op {
         drop(self);
     }
 
-    fn take(&mut self) -> (At, u64) {
-        let at = std::mem::replace(&mut self.at, At::OFF);
-        (at, *self.yielded.get_mut())
+    #[inline]
+    fn end(mut self, status: u8, fill: impl FnOnce(&mut Draft)) {
+        if self.at.is_off() {
+            return;
+        }
+        let yielded = *self.yielded.get_mut();
+        self.at.record(Kind::OpEnd, status, yielded, fill);
+        // Not before: what is recorded is the caller's code, which may panic, and then this is dropped and
+        // the op cancelled. There is nothing else that dropping it would do.
+        std::mem::forget(self);
     }
 }
 
@@ -203,9 +202,10 @@ impl Drop for Op {
         if self.at.is_off() {
             return;
         }
-        let (at, yielded) = self.take();
-        at.record(Kind::OpEnd, end::CANCELLED, yielded, |draft| {
-            draft.value(&());
-        });
+        let yielded = *self.yielded.get_mut();
+        self.at
+            .record(Kind::OpEnd, end::CANCELLED, yielded, |draft| {
+                draft.value(&());
+            });
     }
 }

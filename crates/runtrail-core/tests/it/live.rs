@@ -370,3 +370,41 @@ fn events_of_the_engines_own_are_balanced_too() {
     assert_eq!(report.stats.dropped.by_cause(DropCause::Unopened), 2);
     assert_eq!(events[5].seq, 7);
 }
+
+/// Panics where it is to be written.
+struct Panics;
+
+impl serde::Serialize for Panics {
+    fn serialize<S: serde::Serializer>(&self, _serializer: S) -> Result<S::Ok, S::Error> {
+        panic!("the host panics while it is written")
+    }
+}
+
+impl std::fmt::Display for Panics {
+    fn fmt(&self, _f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("the host panics while it is written")
+    }
+}
+
+#[test]
+fn what_is_open_is_closed_also_where_its_end_panics() {
+    fn check(end: impl FnOnce(emit::Op)) {
+        let live = start();
+        let run = live.trail.run("r1");
+        let op = run.op("op", &Ctx::default(), || ());
+        let panics = std::panic::AssertUnwindSafe(|| end(op));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert!(live.trail.flush(SECOND).is_complete());
+        let events = live.arrived.arrived().events;
+        let [_, end] = &events[..] else {
+            panic!("{events:?}");
+        };
+        assert_eq!(end.kind, EventKind::OpEnd);
+        assert!(end.payload.text().contains(r#""status":"cancelled""#));
+        drop(run);
+        assert_eq!(live.end().0.stats.truncated, 0);
+    }
+    check(|op| op.end_ok(|| -> u8 { panic!("the host panics before it is written") }));
+    check(|op| op.end_ok(|| Panics));
+    check(|op| op.end_error("Error", Panics));
+}
