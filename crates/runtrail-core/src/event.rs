@@ -141,6 +141,12 @@ impl Ctx {
         path
     }
 
+    /// Bytes of memory that the path takes.
+    pub(crate) fn held(&self) -> usize {
+        let texts: usize = self.0.iter().map(Text::size).sum();
+        size_of_val(self.segments()) + texts
+    }
+
     /// Where the path is in memory: paths with the same address are the same while both exist.
     #[inline]
     pub(crate) fn address(&self) -> usize {
@@ -371,7 +377,7 @@ impl TraceEvent {
     }
 
     /// The texts but for the run's id, the kind and the path.
-    fn texts(&self) -> impl Iterator<Item = &Text> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &Text> {
         [&self.event_id]
             .into_iter()
             .chain(&self.op_name)

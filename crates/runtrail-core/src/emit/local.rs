@@ -227,8 +227,8 @@ impl LocalRing {
                 return Err(DropCause::RingFull);
             }
         }
-        let charged =
-            self.charge(draft, need) || need.precious && draft.shrink() && self.charge(draft, need);
+        let charged = self.charge(draft, ctx, need)
+            || need.precious && draft.shrink() && self.charge(draft, ctx, need);
         if !charged {
             return Err(DropCause::Bytes);
         }
@@ -268,8 +268,8 @@ impl LocalRing {
         self.free >= cells && has_place
     }
 
-    fn charge(&self, draft: &Draft, need: Need) -> bool {
-        match draft.held() {
+    fn charge(&self, draft: &Draft, ctx: Option<&Ctx>, need: Need) -> bool {
+        match draft.held() + ctx.map_or(0, Ctx::held) {
             0 => true,
             bytes if need.precious => self.shared.charge_precious(bytes),
             bytes => self.shared.charge(bytes),

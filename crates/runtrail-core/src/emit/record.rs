@@ -127,7 +127,7 @@ impl Beside {
     /// Bytes that it takes of the budget.
     pub(crate) fn held(&self) -> usize {
         match self {
-            Self::Ctx(_) => 0,
+            Self::Ctx(ctx) => ctx.held(),
             Self::Payload(bytes) => bytes.len(),
             Self::Event(event) => held_by(event),
         }
@@ -136,7 +136,12 @@ impl Beside {
 
 /// Bytes that an event takes of the budget.
 pub(crate) fn held_by(event: &TraceEvent) -> usize {
-    size_of::<TraceEvent>() + event.text_bytes()
+    let kind = match &event.kind {
+        EventKind::Unknown(name) => name.size(),
+        _ => 0,
+    };
+    let path = size_of_val(event.ctx.segments());
+    size_of::<TraceEvent>() + event.text_bytes() + path + kind
 }
 
 impl Header {

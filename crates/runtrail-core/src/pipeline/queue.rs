@@ -4,7 +4,11 @@
 //! belongs to it, and the end of one that was let in has room in the reserve. When there is room
 //! again, the run's stream says how much is missing.
 
+mod held;
+
 use std::collections::{HashMap, HashSet, VecDeque};
+
+use held::{Held, cost, end_cost};
 
 use super::cause::{DropCause, Dropped, LOST_KEY, kind_name};
 use crate::emit::record::{Kind, is_precious};
@@ -26,36 +30,32 @@ pub(crate) struct Waiting {
 }
 
 impl Waiting {
+    /// Makes it of what is handed to all exporters.
+    ///
+    /// Events that processors left over of a chunk, or that keep other large ones in memory, are copied
+    /// out of them.
     pub(crate) fn new(batch: Batch) -> Self {
+        let ends: usize = batch.ended().iter().map(end_cost).sum();
         // What an exporter makes of recorded events it makes for itself, batch by batch.
-        let events: usize = match batch.as_recorded() {
-            Some(recorded) => recorded.size(),
-            None => batch.events().iter().map(cost).sum(),
-        };
-        let ends = size_of_val(batch.ended());
+        if let Some(recorded) = batch.as_recorded() {
+            let bytes = recorded.size() + ends;
+            return Self { batch, bytes };
+        }
+        let held = Held::of(batch.events());
+        if !held.is_loose() {
+            let bytes = held.kept.max(held.packed) + ends;
+            return Self { batch, bytes };
+        }
+        let events = TraceEvent::detached_together(batch.events().iter());
         Self {
-            bytes: events + ends,
-            batch,
+            batch: Batch::new(events, batch.ended()),
+            bytes: held.packed + ends,
         }
     }
 
     pub(crate) fn events(&self) -> usize {
         self.batch.len()
     }
-}
-
-/// What an event costs in a queue: itself, and its texts. What it shares with others is counted with
-/// each of them, so the sum is on the safe side.
-fn cost(event: &TraceEvent) -> usize {
-    let op_name = event.op_name.as_ref().map_or(0, Text::size);
-    let extra = event.extra.as_ref().map_or(0, Text::size);
-    size_of::<TraceEvent>()
-        + event.event_id.size()
-        + event.request_id.size()
-        + event.payload.text().size()
-        + size_of_val(event.ctx.segments())
-        + op_name
-        + extra
 }
 
 /// Events of a run that one exporter misses, until its stream tells of them.
@@ -192,14 +192,11 @@ impl Queue {
                 });
             }
         }
-        Waiting {
-            bytes: picked.bytes + picked.ended.len() * size_of::<RunEnd>(),
-            batch: Batch::new(picked.events, picked.ended),
-        }
+        picked.packed()
     }
 
     fn pick(&mut self, event: &TraceEvent, picked: &mut Picked, admitted: &mut Admitted) {
-        let bytes = cost(event);
+        let bytes = cost(event, picked.events.last());
         let (events, total) = (picked.events.len() + 1, picked.bytes + bytes);
         let absent = is_absent(&mut self.refused, event);
         let has_room = if is_precious(event) {
@@ -260,7 +257,7 @@ impl Queue {
             return;
         };
         let note = note(near, missing);
-        let bytes = cost(&note);
+        let bytes = cost(&note, picked.events.last());
         if self.fits_precious(picked.events.len() + 1, picked.bytes + bytes) {
             self.missing.remove(request_id);
             admitted.made += 1;
@@ -348,7 +345,8 @@ fn sift(batch: &Batch, mut keeps: impl FnMut(&TraceEvent) -> bool) -> Waiting {
     for (events, ended) in batch.stretches() {
         for event in events {
             if keeps(event) {
-                picked.push(event.clone(), cost(event));
+                let bytes = cost(event, picked.events.last());
+                picked.push(event.clone(), bytes);
             }
         }
         if let Some(request_id) = ended {
@@ -358,10 +356,7 @@ fn sift(batch: &Batch, mut keeps: impl FnMut(&TraceEvent) -> bool) -> Waiting {
             });
         }
     }
-    Waiting {
-        bytes: picked.bytes + picked.ended.len() * size_of::<RunEnd>(),
-        batch: Batch::new(picked.events, picked.ended),
-    }
+    picked.packed()
 }
 
 #[derive(Default)]
@@ -375,6 +370,17 @@ impl Picked {
     fn push(&mut self, event: TraceEvent, bytes: usize) {
         self.events.push(event);
         self.bytes += bytes;
+    }
+
+    /// Copies what was picked out of the chunks that it was picked of.
+    fn packed(self) -> Waiting {
+        Waiting {
+            bytes: self.bytes + self.ended.iter().map(end_cost).sum::<usize>(),
+            batch: Batch::new(
+                TraceEvent::detached_together(self.events.iter()),
+                self.ended,
+            ),
+        }
     }
 }
 

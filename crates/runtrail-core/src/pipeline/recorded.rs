@@ -22,6 +22,8 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) const NO_SEQ: u64 = u64::MAX;
 /// Bits of a stamp that say where in a sheet something stands.
 const INDEX_BITS: u32 = 24;
+/// How many of the places before it are looked at for the path of another one.
+const RECENT_PLACES: usize = 16;
 
 /// What begins the ids of a run's events: sixteen digits and a hyphen.
 #[derive(Debug, Clone, Copy)]
@@ -99,6 +101,13 @@ pub(super) struct Entry {
     pub(super) status: u8,
 }
 
+/// A run that has records in a sheet.
+#[derive(Debug)]
+struct SheetRun {
+    request_id: Text,
+    ids: IdPrefix,
+}
+
 /// The records of one batch.
 #[derive(Debug)]
 pub(crate) struct Recorded {
@@ -106,13 +115,15 @@ pub(crate) struct Recorded {
     max_payload: usize,
     pub(super) bytes: Vec<u8>,
     entries: Vec<Entry>,
-    runs: Vec<(Text, IdPrefix)>,
+    runs: Vec<SheetRun>,
     places: Vec<Arc<Place>>,
     large: Vec<Box<[u8]>>,
     made: Vec<TraceEvent>,
     ended: Vec<RunEnd>,
     /// Bytes of what stands in `large` and `made`.
     outside: usize,
+    /// Bytes of ids, names and paths: each once, though other sheets may share them.
+    names: usize,
     /// The events, while an exporter has them. A list of its own, since what is merely referred to
     /// keeps its place in memory.
     rendered: Mutex<Weak<Vec<TraceEvent>>>,
@@ -166,6 +177,7 @@ impl Recorded {
             made: Vec::new(),
             ended: Vec::new(),
             outside: 0,
+            names: 0,
             rendered: Mutex::new(Weak::new()),
             spare,
         }
@@ -195,14 +207,15 @@ impl Recorded {
         std::mem::take(&mut self.ended)
     }
 
-    /// Bytes of payload that wait here.
+    /// Bytes of payloads and names that wait here.
     pub(super) fn buffered(&self) -> usize {
-        self.bytes.len() + self.outside
+        self.bytes.len() + self.outside + self.names
     }
 
     /// Bytes of memory that it takes while nobody looks at the events.
     pub(crate) fn size(&self) -> usize {
-        self.bytes.capacity() + self.entries.capacity() * size_of::<Entry>() + self.outside
+        let entries = self.entries.capacity() * size_of::<Entry>();
+        size_of::<Self>() + self.bytes.capacity() + entries + self.outside + self.names
     }
 
     /// The kinds of the events, as they are counted.
@@ -269,7 +282,11 @@ impl Recorded {
     pub(super) fn run(&mut self, request_id: &Text, ids: IdPrefix, stamp: &mut (u64, u32)) -> u32 {
         if stamp.0 != self.number {
             *stamp = (self.number, self.runs.len() as u32);
-            self.runs.push((request_id.clone(), ids));
+            self.names += size_of::<SheetRun>() + request_id.size();
+            self.runs.push(SheetRun {
+                request_id: request_id.clone(),
+                ids,
+            });
         }
         stamp.1
     }
@@ -281,6 +298,13 @@ impl Recorded {
             return (stamp & ((1 << INDEX_BITS) - 1)) as u32;
         }
         let index = self.places.len();
+        let ctx = &place.ctx;
+        let known = self.places.iter().rev().take(RECENT_PLACES);
+        let is_known = known
+            .into_iter()
+            .any(|place| place.ctx.same_allocation(ctx));
+        let path = if is_known { 0 } else { ctx.held() };
+        self.names += size_of::<Arc<Place>>() + place.name.size() + path;
         self.places.push(Arc::clone(place));
         if index < 1 << INDEX_BITS {
             let stamp = (self.number << INDEX_BITS) | index as u64;

@@ -263,6 +263,7 @@ impl Worker {
             for _ in 0..header.beside {
                 match ring.end.beside.pop() {
                     Ok(Beside::Ctx(ctx)) => {
+                        self.shared.release(ctx.held());
                         if let Some(place) = path_of(&header, &mut ring.ctxs) {
                             *place = Some(ctx);
                         }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{Content, Entry, IdPrefix, NO_SEQ, Recorded};
+use super::{Content, Entry, IdPrefix, NO_SEQ, RECENT_PLACES, Recorded};
 use crate::emit::record::{Kind, end};
 use crate::emit::render::{Compact, push_quoted};
 use crate::event::{Ctx, EventKind, Payload, Slots, TraceEvent};
@@ -30,10 +30,7 @@ impl Recorded {
             .iter()
             .map(|entry| self.write(entry, &mut text))
             .collect();
-        let runs = ranges(
-            &mut text,
-            self.runs.iter().map(|(request_id, _)| request_id),
-        );
+        let runs = ranges(&mut text, self.runs.iter().map(|run| &run.request_id));
         let names = ranges(&mut text, self.places.iter().map(|place| &place.name));
         // Names and payloads were text when they were recorded, and so is everything written beside
         // them; the check is what keeps this true for all that follows.
@@ -69,7 +66,7 @@ impl Recorded {
     fn own_ctxs(&self) -> Vec<Ctx> {
         let mut copies: Vec<(&Ctx, Ctx)> = Vec::with_capacity(self.places.len());
         for place in &self.places {
-            let known = copies.iter().rev().take(16);
+            let known = copies.iter().rev().take(RECENT_PLACES);
             let known = known
                 .into_iter()
                 .find(|(ctx, _)| ctx.same_allocation(&place.ctx));
@@ -83,7 +80,7 @@ impl Recorded {
     }
 
     fn write(&self, entry: &Entry, text: &mut Vec<u8>) -> Option<Spot> {
-        let (_, ids) = self.runs.get(entry.run as usize)?;
+        let ids = self.runs.get(entry.run as usize)?.ids;
         let start = text.len();
         ids.push(text, entry.seq);
         let id = start..text.len();
@@ -91,7 +88,7 @@ impl Recorded {
         let name = self.places.get(entry.place as usize);
         let writer = Writer {
             entry,
-            ids: *ids,
+            ids,
             group: name.map_or(&b""[..], |place| place.name.as_bytes()),
             too_large: content.len() > self.max_payload,
             compact: Compact(content),

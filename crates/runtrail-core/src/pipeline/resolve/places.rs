@@ -11,12 +11,18 @@ use crate::text::Text;
 
 /// Places that are kept to be shared; engines have some hundreds.
 const MAX_PLACES: usize = 16_384;
+/// Bytes that they take at most.
+const MAX_PLACES_BYTES: usize = 4 << 20;
+/// Bytes of one that is kept.
+const MAX_PLACE_BYTES: usize = 64 << 10;
 const MAX_KEPT_NAME: usize = 256;
 
 /// The places that were seen lately.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     kept: hashbrown::HashTable<(u64, Arc<Place>)>,
+    /// Bytes of those that are kept; a path is counted with each of its names.
+    bytes: usize,
     hashes: RandomState,
 }
 
@@ -38,10 +44,13 @@ impl Places {
         }
         let text = Text::new(String::from_utf8_lossy(name));
         let place = Arc::new(Place::new(text, ctx.clone(), is_group));
-        if name.len() <= MAX_KEPT_NAME {
-            if self.kept.len() >= MAX_PLACES {
+        let bytes = name.len() + ctx.held();
+        if name.len() <= MAX_KEPT_NAME && bytes <= MAX_PLACE_BYTES {
+            if self.kept.len() >= MAX_PLACES || self.bytes + bytes > MAX_PLACES_BYTES {
                 self.kept.clear();
+                self.bytes = 0;
             }
+            self.bytes += bytes;
             let kept = (hash, Arc::clone(&place));
             self.kept.insert_unique(hash, kept, |(hash, _)| *hash);
         }
