@@ -22,6 +22,7 @@ mod it {
     mod saved;
     mod schedules;
     mod slow;
+    mod worker;
 }
 
 #[test]

@@ -266,6 +266,18 @@ impl Recorded {
         Content::Large(self.large.len() as u32 - 1)
     }
 
+    /// Takes out again what was put in last.
+    pub(super) fn take_back(&mut self, content: Content) {
+        match content {
+            Content::Bytes { start, .. } => self.bytes.truncate(start as usize),
+            Content::Large(_) => {
+                let large = self.large.pop();
+                self.outside -= large.map_or(0, |bytes| bytes.len());
+            }
+            Content::Event(_) => {}
+        }
+    }
+
     pub(super) fn content(&self, content: Content) -> &[u8] {
         let bytes = match content {
             Content::Bytes { start, len } => {

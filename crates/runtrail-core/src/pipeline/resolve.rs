@@ -417,17 +417,24 @@ impl Maker<'_> {
         };
         let (nanos, late) = self.run.times.at(self.line, header.ticks);
         let seq = self.run.next_seq;
-        self.run.next_seq += 1;
         let content = self.content(taken);
         let owner = match owner {
             Some(owner) => owner,
-            None if is_opener => self.open(&header, ctx, content, nanos, seq)?,
+            None if is_opener => match self.open(&header, ctx, content, nanos, seq) {
+                Ok(owner) => owner,
+                Err(cause) => {
+                    // Only an entry of the sheet says what its bytes belong to.
+                    self.sheet.take_back(content);
+                    return Err(cause);
+                }
+            },
             None => Owner {
                 seq: NO_SEQ,
                 began: nanos,
                 place: NONE,
             },
         };
+        self.run.next_seq += 1;
         let run = &mut *self.run;
         let run = self.sheet.run(&run.request_id, run.ids, &mut run.stamp);
         self.sheet.push(Entry {

@@ -255,9 +255,6 @@ impl Worker {
             let Some(header) = next.filter(|header| header.ticks <= until) else {
                 break;
             };
-            if self.engine.buffered() >= SCAN_BYTES {
-                break;
-            }
             taken.header = header;
             taken.at = at;
             for _ in 0..header.beside {
@@ -287,6 +284,10 @@ impl Worker {
             taken.payload = None;
             taken.event = None;
             next = cells.header(at);
+            // Behind the first record: a look that takes none would be repeated for ever.
+            if self.engine.buffered() >= SCAN_BYTES {
+                break;
+            }
         }
         ring.taken += at as u64;
         chunk.commit(at);
