@@ -180,6 +180,9 @@ impl Pipeline {
 
     /// Ends a run, after everything that this thread recorded of it: what is open in it is closed as
     /// `truncated`, and what its handles still record is dropped and counted.
+    ///
+    /// Where so many ends wait that this one cannot be kept, the run stays open until the pipeline
+    /// ends, and the call is counted ([`Stats::finishes_lost`]).
     pub fn finish_run(&self, request_id: &str) {
         if let Some(running) = &self.running {
             running.finish_run(request_id);
@@ -254,7 +257,9 @@ impl Running {
     fn finish_run(&self, request_id: &str) {
         if !self.shared.is(CLOSED) && !self.shared.is_forked() {
             self.shared.media.finish_run(request_id);
-            self.shared.leave_finished(request_id);
+            if !crate::emit::at::send_finish(self.shared.id, request_id) {
+                self.shared.leave_finished(request_id);
+            }
         }
     }
 

@@ -247,4 +247,35 @@ mod models {
             assert_eq!(take(&clock, &rings).len(), 2);
         });
     }
+
+    /// A run whose end found no room in a ring: its thread leaves it where the worker looks for what it
+    /// is asked for, with a time that it reads under the lock.
+    #[test]
+    fn a_run_ends_after_what_was_recorded_before_its_end_was_left_at_the_side_door() {
+        loom::model(|| {
+            let clock = Arc::new(AtomicU64::new(1));
+            let bell = Arc::new(Bell::new(None));
+            let ring = Arc::new(Ring::default());
+            let thread = {
+                let (bell, ring, clock) = (bell.clone(), ring.clone(), clock.clone());
+                thread::spawn(move || {
+                    ring.push(clock.fetch_add(1, Ordering::AcqRel));
+                    bell.ask(|left| *left = Some(clock.fetch_add(1, Ordering::AcqRel)));
+                })
+            };
+            let mut waiting = None;
+            for _ in 0..2 {
+                // As the worker does: the time first, then what it is asked for, then the rings.
+                let now = clock.fetch_add(1, Ordering::AcqRel);
+                waiting = waiting.or_else(|| bell.control().take());
+                thread::yield_now();
+                let recorded = (0..ring.len()).any(|at| ring.get(at) <= now);
+                if waiting.is_some_and(|left| left <= now) {
+                    assert!(recorded, "the run ended before what was recorded of it");
+                    waiting = None;
+                }
+            }
+            thread.join().unwrap();
+        });
+    }
 }

@@ -113,6 +113,13 @@ pub(crate) fn send_plain(at: At, kind: Kind, text: &str) -> u64 {
     at.put(&mut draft, None)
 }
 
+/// Sends that a run is over, by its id; returns whether it found room.
+pub(crate) fn send_finish(pipeline: u64, request_id: &str) -> bool {
+    // A longer name would be cut, and be another run's.
+    let fits = u16::try_from(request_id.len()).is_ok();
+    fits && send_plain(At::of_run(pipeline, 0), Kind::RunFinish, request_id) != REFUSED
+}
+
 /// Sends an event that the engine made itself.
 pub(crate) fn send_raw(pipeline: u64, event: crate::event::TraceEvent) {
     let mut draft = Draft::new(Kind::Raw);

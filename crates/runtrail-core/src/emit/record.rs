@@ -31,8 +31,10 @@ pub(crate) enum Kind {
     Raw,
     /// A run handle was made; the payload is the run's id.
     RunStart,
-    /// A run handle was dropped, or the run was finished by hand.
+    /// A run handle was dropped.
     RunEnd,
+    /// A run was finished by hand; the payload is the run's id.
+    RunFinish,
 }
 
 /// How many kinds are counted apart: the known ones, and all others together.
@@ -48,7 +50,7 @@ impl Kind {
 
     /// The kind with a number; the last one where there is none.
     fn from_u8(number: u8) -> Self {
-        const ALL: [Kind; 11] = [
+        const ALL: [Kind; 12] = [
             Kind::OpStart,
             Kind::OpEnd,
             Kind::OpYield,
@@ -60,6 +62,7 @@ impl Kind {
             Kind::Raw,
             Kind::RunStart,
             Kind::RunEnd,
+            Kind::RunFinish,
         ];
         ALL.get(usize::from(number))
             .copied()
@@ -68,7 +71,7 @@ impl Kind {
 
     /// Whether the record stands for an event, and is counted as one.
     pub(crate) fn is_event(self) -> bool {
-        !matches!(self, Self::RunStart | Self::RunEnd)
+        !matches!(self, Self::RunStart | Self::RunEnd | Self::RunFinish)
     }
 
     pub(crate) fn event_kind(self) -> Option<EventKind> {
@@ -81,7 +84,7 @@ impl Kind {
             Self::GroupEnd => EventKind::GroupEnd,
             Self::LlmUsage => EventKind::LlmUsage,
             Self::MediaRef => EventKind::MediaRef,
-            Self::Raw | Self::RunStart | Self::RunEnd => return None,
+            Self::Raw | Self::RunStart | Self::RunEnd | Self::RunFinish => return None,
         })
     }
 }
@@ -252,7 +255,12 @@ impl<'a> Waiting<'a> {
 pub(crate) fn is_precious_kind(kind: Kind) -> bool {
     matches!(
         kind,
-        Kind::OpEnd | Kind::GroupEnd | Kind::LlmUsage | Kind::RunStart | Kind::RunEnd
+        Kind::OpEnd
+            | Kind::GroupEnd
+            | Kind::LlmUsage
+            | Kind::RunStart
+            | Kind::RunEnd
+            | Kind::RunFinish
     )
 }
 

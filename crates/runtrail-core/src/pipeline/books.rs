@@ -146,6 +146,7 @@ pub(crate) struct Books {
     processed: Processed,
     pub(crate) runs_open: u64,
     pub(crate) runs_ended: u64,
+    pub(crate) finishes_lost: u64,
     pub(crate) lanes: Vec<LaneBook>,
 }
 
@@ -228,6 +229,7 @@ impl Books {
             truncated: self.handled.truncated,
             runs_open: self.runs_open,
             runs_ended: self.runs_ended,
+            finishes_lost: self.finishes_lost,
             waiting_bytes: 0,
             media: MediaStats::default(),
             exporters: self.lanes.iter().map(|lane| lane.stats.clone()).collect(),

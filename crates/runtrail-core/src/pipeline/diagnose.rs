@@ -34,6 +34,7 @@ impl Limiter {
 pub(crate) struct Diagnose {
     failures: Limiter,
     losses: Limiter,
+    finishes: Limiter,
 }
 
 impl Diagnose {
@@ -58,6 +59,17 @@ impl Diagnose {
                 events,
                 similar,
                 "events were lost: emitted faster than they could be taken"
+            );
+        }
+    }
+
+    pub(crate) fn finishes_lost(&mut self, runs: u64) {
+        if let Some(similar) = self.finishes.allow(Instant::now()) {
+            tracing::warn!(
+                target: "runtrail",
+                runs,
+                similar,
+                "runs stay open: finished faster than their ends could be taken"
             );
         }
     }

@@ -96,7 +96,7 @@ impl Metric {
     }
 
     /// Every metric of a pipeline.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::counter(
             "runtrail.events.emitted",
             "{event}",
@@ -132,6 +132,12 @@ impl Metric {
             "{run}",
             "Runs that ended",
             |stats, each| each(&[], stats.runs_ended),
+        ),
+        Self::counter(
+            "runtrail.runs.finishes_lost",
+            "{call}",
+            "Calls that finish a run and could not be kept",
+            |stats, each| each(&[], stats.finishes_lost),
         ),
         Self::gauge(
             "runtrail.runs.open",

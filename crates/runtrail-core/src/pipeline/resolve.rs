@@ -135,6 +135,7 @@ impl Resolver {
         match header.kind {
             Kind::RunStart => return self.begin_run(taken),
             Kind::RunEnd => return self.end_handle(header.run, header.ticks),
+            Kind::RunFinish => return self.finish(&id_of(taken)),
             Kind::Raw => return self.push_event(taken, shed),
             _ => {}
         }
@@ -202,10 +203,7 @@ impl Resolver {
 
     fn begin_run(&mut self, taken: &mut Taken<'_>) {
         let header = taken.header;
-        let mut bytes = taken.payload.take().map(Vec::from).unwrap_or_default();
-        taken.cells.copy_payload(taken.at, &header, &mut bytes);
-        let name = Compact(&bytes).name().unwrap_or_default();
-        let request_id = Text::new(String::from_utf8_lossy(name));
+        let request_id = id_of(taken);
         let number = self.run_of(&request_id).unwrap_or(OVER_LIMIT);
         self.handles.insert(header.run, number);
         if let Some(run) = self.runs.get_mut(number) {
@@ -249,8 +247,14 @@ impl Resolver {
 
     /// Ends a run by its id, whatever handles it has.
     pub(crate) fn finish(&mut self, request_id: &Text) {
-        if let Some(&number) = self.by_id.get(request_id) {
-            self.end_run(number);
+        let Some(&number) = self.by_id.get(request_id) else {
+            return;
+        };
+        let run = self.runs.get_mut(number);
+        let handles = run.map_or(0, |run| run.handles);
+        self.end_run(number);
+        // Most runs that are finished by hand have none, and others may have many.
+        if handles > 0 {
             self.handles.retain(|_, run| *run != number);
         }
     }
@@ -346,6 +350,15 @@ impl Resolver {
     }
 }
 
+/// The run's id in the record of one of its bounds.
+fn id_of(taken: &mut Taken<'_>) -> Text {
+    let mut bytes = taken.payload.take().map(Vec::from).unwrap_or_default();
+    let header = taken.header;
+    taken.cells.copy_payload(taken.at, &header, &mut bytes);
+    let name = Compact(&bytes).name().unwrap_or_default();
+    Text::new(String::from_utf8_lossy(name))
+}
+
 /// What a resolver made of records.
 pub(crate) struct Sheets {
     pub(crate) full: Vec<Recorded>,
@@ -355,7 +368,6 @@ pub(crate) struct Sheets {
     pub(crate) handled: Handled,
 }
 
-/// Spreads a number over 64 bits, without loss.
 /// Tells of what a run misses, before what comes next of it.
 #[inline]
 fn tell(run: &mut RunState, handled: &mut Handled, sheet: &mut Recorded) {
@@ -367,6 +379,7 @@ fn tell(run: &mut RunState, handled: &mut Handled, sheet: &mut Recorded) {
     }
 }
 
+/// Spreads a number over 64 bits, without loss.
 fn mix(mut number: u64) -> u64 {
     number ^= number >> 30;
     number = number.wrapping_mul(0xbf58_476d_1ce4_e5b9);

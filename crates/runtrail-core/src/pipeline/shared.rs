@@ -1,5 +1,6 @@
 //! What the threads of one pipeline share, and how an emitting thread comes to its ring.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ pub(crate) const ENDING: u8 = 8;
 
 /// The smallest ring that is worth having; with less room left, threads share one.
 const MIN_RING: usize = 64;
+/// The part of the bytes that ends of runs may take at the side door.
+const LEFT_PART: usize = 16;
 /// Bytes of a slot: the cells of one record, and the place of what it has beside them.
 pub(crate) const SLOT: usize = CELLS * CELL + size_of::<Beside>();
 
@@ -57,17 +60,36 @@ pub(crate) enum Request {
 pub(crate) struct Control {
     pub(crate) rings: Vec<RingEnd>,
     pub(crate) requests: Vec<Request>,
-    /// Run handles whose end found no room in a ring.
-    pub(crate) ended: Vec<u64>,
-    pub(crate) finished: Vec<Text>,
+    /// The side door: ends of runs that found no room in a ring, each with the time when it was left,
+    /// so that it is taken after what was recorded before.
+    pub(crate) left: VecDeque<(u64, Left)>,
+    /// Runs to finish for which there was no room here either.
+    pub(crate) lost: u64,
+}
+
+/// The end of a run that found no room in a ring.
+#[derive(Debug)]
+pub(crate) enum Left {
+    /// A handle's. Each leaves one at most, so that there are never more than the handles of which the
+    /// worker knows anyway; one that was lost would keep its run open until shutdown.
+    Handle(u64),
+    /// That of a run by its id, which anyone may send as often as they like.
+    Run(Text),
+}
+
+impl Left {
+    /// Bytes that it takes of the side door.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Handle(_) => 0,
+            Self::Run(id) => size_of::<(u64, Self)>() + id.len(),
+        }
+    }
 }
 
 impl Control {
     fn is_asked(&self) -> bool {
-        !(self.requests.is_empty()
-            && self.rings.is_empty()
-            && self.ended.is_empty()
-            && self.finished.is_empty())
+        !(self.requests.is_empty() && self.rings.is_empty() && self.left.is_empty())
     }
 }
 
@@ -80,6 +102,8 @@ pub(crate) struct Shared {
     next_ring: AtomicU64,
     /// Bytes taken by rings and by the payloads that wait in them.
     ring_bytes: AtomicUsize,
+    /// Bytes taken by what was left at the side door and has not been done yet.
+    left_bytes: AtomicUsize,
     pub(crate) bell: Bell<Control>,
     waiting: AtomicUsize,
     room: Mutex<()>,
@@ -121,6 +145,7 @@ impl Shared {
             next_run: AtomicU64::new(1),
             next_ring: AtomicU64::new(1),
             ring_bytes: AtomicUsize::new(0),
+            left_bytes: AtomicUsize::new(0),
             bell: Bell::new(Control::default()),
             waiting: AtomicUsize::new(0),
             room: Mutex::default(),
@@ -247,9 +272,9 @@ impl Shared {
         self.ring_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
-    /// Returns the bytes that rings and their payloads take.
+    /// Returns the bytes that rings, their payloads and the side door take.
     pub(crate) fn ring_bytes(&self) -> usize {
-        self.ring_bytes.load(Ordering::Relaxed)
+        self.ring_bytes.load(Ordering::Relaxed) + self.left_bytes.load(Ordering::Relaxed)
     }
 
     /// Wakes the worker, if it sleeps.
@@ -269,20 +294,37 @@ impl Shared {
         });
     }
 
-    /// Leaves the end of a run at the side door, which is as wide as there may be runs.
+    /// Leaves the end of a run's handle at the side door.
     pub(crate) fn leave_ended(&self, handle: u64) {
-        let mut control = self.bell.control();
-        if control.ended.len() < self.settings.max_runs {
-            control.ended.push(handle);
-        }
+        self.leave(Left::Handle(handle));
     }
 
-    /// As [`leave_ended`](Self::leave_ended), by the run's id.
+    /// Leaves the end of a run by its id at the side door, or counts that it has no room.
     pub(crate) fn leave_finished(&self, request_id: &str) {
-        let mut control = self.bell.control();
-        if control.finished.len() < self.settings.max_runs {
-            control.finished.push(Text::new(request_id));
+        self.leave(Left::Run(Text::new(request_id)));
+    }
+
+    fn leave(&self, left: Left) {
+        if self.is(CLOSED) {
+            return;
         }
+        let bytes = left.held();
+        self.bell.ask(|control| {
+            let waiting = self.left_bytes.load(Ordering::Relaxed);
+            if bytes > 0 && waiting + bytes > self.settings.max_bytes / LEFT_PART {
+                control.lost += 1;
+                return;
+            }
+            self.left_bytes.fetch_add(bytes, Ordering::Relaxed);
+            // Read under the lock: the worker, which takes it from here, looks at the rings only then, so
+            // everything that was recorded before stands there and is older.
+            control.left.push_back((self.clock.ticks(), left));
+        });
+    }
+
+    /// Gives back the room of what was left at the side door and is done.
+    pub(crate) fn done_with(&self, left: &Left) {
+        self.left_bytes.fetch_sub(left.held(), Ordering::Relaxed);
     }
 
     /// Ends the worker's long sleep; called by threads that see it idle.

@@ -30,6 +30,9 @@ pub struct Stats {
     pub runs_open: u64,
     /// Runs that ended.
     pub runs_ended: u64,
+    /// Calls of [`Pipeline::finish_run`](super::Pipeline::finish_run) that could not be kept, since
+    /// neither the thread's ring nor what is set apart for ends beside it had room.
+    pub finishes_lost: u64,
     /// Bytes that rings, their payloads and the exporters' queues take.
     pub waiting_bytes: u64,
     /// What became of media; their references are events as all others.

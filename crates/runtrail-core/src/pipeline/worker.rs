@@ -1,7 +1,7 @@
 //! The worker's thread: empties the rings in the order of time, and keeps the promises.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,12 +14,11 @@ use super::ledger::Truncated;
 use super::queue::Waiting;
 use super::resolve::Taken;
 use super::settings::{Overflow, Settings};
-use super::shared::{CLOSED, Request, RingEnd, Shared, lock};
+use super::shared::{CLOSED, Left, Request, RingEnd, Shared, lock};
 use super::ticket::Ticket;
 use crate::emit::local::CTXS;
 use crate::emit::record::{Beside, Header, Waiting as Cells};
 use crate::event::Ctx;
-use crate::text::Text;
 
 /// Bytes of text taken before they are handed on; a batch's events share one chunk of this size.
 ///
@@ -40,6 +39,9 @@ const ANCHOR_EVERY: Duration = Duration::from_secs(1);
 /// How long a shutdown waits for threads that are in the act of handing something over.
 const IN_THE_ACT: Duration = Duration::from_millis(20);
 
+/// The side door's place among the rings; behind them, so that of two things of one time the record is first.
+const SIDE_DOOR: usize = usize::MAX;
+
 struct Ring {
     end: RingEnd,
     /// Paths that its thread names by their place.
@@ -57,8 +59,9 @@ pub(super) struct Worker {
     engine: Engine,
     lanes: Arc<Vec<Lane>>,
     rings: Vec<Ring>,
-    ended: Vec<u64>,
-    finished: Vec<Text>,
+    /// What was left at the side door, with the times when it was.
+    left: VecDeque<(u64, Left)>,
+    finishes_lost: u64,
     heap: BinaryHeap<Reverse<(u64, usize)>>,
     batches: Vec<Waiting>,
     unannounced: Unannounced,
@@ -104,8 +107,8 @@ impl Worker {
             engine,
             lanes,
             rings: Vec::new(),
-            ended: Vec::new(),
-            finished: Vec::new(),
+            left: VecDeque::new(),
+            finishes_lost: 0,
             heap: BinaryHeap::new(),
             batches: Vec::new(),
             unannounced: Unannounced::default(),
@@ -154,9 +157,10 @@ impl Worker {
             } else {
                 self.shared.settings.tick
             };
-            let rings = &self.rings;
+            let (rings, left) = (&self.rings, &self.left);
             self.shared.sleep(deep, limit, || {
-                deep && rings.iter().any(|ring| !ring.end.cells.is_empty())
+                let mut ends = rings.iter().map(|ring| &ring.end);
+                deep && (!left.is_empty() || ends.any(|end| !end.cells.is_empty()))
             });
             self.look_at_the_time();
         }
@@ -180,16 +184,48 @@ impl Worker {
             taken: 0,
         });
         self.rings.extend(rings);
-        self.ended.append(&mut control.ended);
-        self.finished.append(&mut control.finished);
-        std::mem::take(&mut control.requests)
+        self.left.append(&mut control.left);
+        let lost = std::mem::take(&mut control.lost);
+        let requests = std::mem::take(&mut control.requests);
+        drop(control);
+        if lost > 0 {
+            self.finishes_lost += lost;
+            self.diagnose.finishes_lost(lost);
+        }
+        requests
     }
 
-    /// Takes what the rings hold up to a time, in the order of time over all of them.
+    /// Takes what the rings and the side door hold up to a time, in the order of time over all of them.
     ///
     /// What was handed over before something else is found before it: a record is taken only once
     /// every ring was looked at after it was recorded.
     fn take_until(&mut self, until: u64, limit: usize) -> Scan {
+        self.look_at_all(until);
+        let mut records = 0;
+        while let Some(Reverse((_, index))) = self.heap.pop() {
+            let next = self.heap.peek().map_or(until, |Reverse((ticks, _))| *ticks);
+            let more = if index == SIDE_DOOR {
+                records += 1;
+                self.take_left()
+            } else {
+                self.take_from(index, next.min(until), limit - records, &mut records)
+            };
+            if let Some(ticks) = more.filter(|ticks| *ticks <= until) {
+                self.heap.push(Reverse((ticks, index)));
+            }
+            if records >= limit || self.engine.buffered() >= SCAN_BYTES {
+                let complete = self.heap.is_empty();
+                return Scan { records, complete };
+            }
+        }
+        Scan {
+            records,
+            complete: true,
+        }
+    }
+
+    /// Finds where there is something up to a time, and takes note of what the rings had no room for.
+    fn look_at_all(&mut self, until: u64) {
         let sheds = self.shared.settings.overflow == Overflow::DropOldest;
         let mut lost = 0;
         self.heap.clear();
@@ -207,25 +243,23 @@ impl Worker {
                 self.heap.push(Reverse((ticks, index)));
             }
         }
+        if let Some((ticks, _)) = self.left.front().filter(|(ticks, _)| *ticks <= until) {
+            self.heap.push(Reverse((*ticks, SIDE_DOOR)));
+        }
         if lost > 0 {
             self.diagnose.lost(lost);
         }
-        let mut records = 0;
-        while let Some(Reverse((_, index))) = self.heap.pop() {
-            let next = self.heap.peek().map_or(until, |Reverse((ticks, _))| *ticks);
-            let more = self.take_from(index, next.min(until), limit - records, &mut records);
-            if let Some(ticks) = more.filter(|ticks| *ticks <= until) {
-                self.heap.push(Reverse((ticks, index)));
-            }
-            if records >= limit || self.engine.buffered() >= SCAN_BYTES {
-                let complete = self.heap.is_empty();
-                return Scan { records, complete };
-            }
+    }
+
+    /// Does what was left first at the side door; returns the time of the next, if there is any.
+    fn take_left(&mut self) -> Option<u64> {
+        let (ticks, left) = self.left.pop_front()?;
+        self.shared.done_with(&left);
+        match left {
+            Left::Handle(handle) => self.engine.end_handle(handle, ticks),
+            Left::Run(request_id) => self.engine.finish(&request_id),
         }
-        Scan {
-            records,
-            complete: true,
-        }
+        self.left.front().map(|(ticks, _)| *ticks)
     }
 
     /// Takes records of one ring up to a time; returns the time of the next one, if there is any.
@@ -295,19 +329,9 @@ impl Worker {
         next.map(|header| header.ticks)
     }
 
-    /// Hands on what was taken, and writes it all down at once. `complete` says that everything
-    /// recorded before the ends of runs that came by the side door has been taken; while it has not,
-    /// exporters need not be woken for each batch.
+    /// Hands on what was taken, and writes it all down at once. `complete` says that there is no more
+    /// to take for now; while there is, exporters need not be woken for each batch.
     fn hand_on(&mut self, complete: bool) {
-        if complete {
-            let now = self.shared.clock.ticks();
-            for handle in self.ended.drain(..) {
-                self.engine.end_handle(handle, now);
-            }
-            for request_id in self.finished.drain(..) {
-                self.engine.finish(&request_id);
-            }
-        }
         let batches = &mut self.batches;
         let handled = self.engine.take(|batch| batches.push(Waiting::new(batch)));
         let processed = self.engine.processed();
@@ -318,6 +342,7 @@ impl Worker {
         books.handle(&handled, &processed);
         books.runs_open = self.engine.open_runs();
         books.runs_ended = self.engine.ended_runs();
+        books.finishes_lost = self.finishes_lost;
         for waiting in self.batches.drain(..) {
             self.unannounced.add(&waiting);
             for lane in self.lanes.iter() {
@@ -337,7 +362,7 @@ impl Worker {
         }
     }
 
-    /// Takes and hands on everything that is in the rings now.
+    /// Takes and hands on everything that is in the rings and at the side door now.
     fn drain(&mut self) {
         let goals: Vec<_> = self
             .rings
@@ -348,7 +373,7 @@ impl Worker {
             let pairs = rings.iter().zip(&goals);
             pairs.into_iter().all(|(ring, goal)| ring.taken >= *goal)
         };
-        while !reached(&self.rings) {
+        while !reached(&self.rings) || !self.left.is_empty() {
             let now = self.shared.clock.ticks();
             let scan = self.take_until(now, self.shared.settings.batch_events);
             let scan = if scan.records == 0 {

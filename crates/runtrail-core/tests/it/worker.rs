@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use runtrail_core::event::{Ctx, EventKind, TraceEvent};
-use runtrail_core::pipeline::{Builder, DropCause, Pipeline, Settings, ShutdownReport};
+use runtrail_core::pipeline::{Builder, DropCause, Overflow, Pipeline, Settings, ShutdownReport};
 use runtrail_testkit::capture::{Capture, CaptureHandle};
 use runtrail_testkit::run::RunBuilder;
+use runtrail_testkit::trouble::{Gate, GatedProcessor};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -61,4 +62,150 @@ fn an_op_that_may_not_begin_leaves_nothing_behind() {
     let numbers: Vec<_> = events.iter().map(|event| event.seq).collect();
     let gapless: Vec<_> = (0..events.len() as u64).collect();
     assert_eq!(numbers, gapless);
+}
+
+/// A note as an engine makes it itself.
+fn made_note(run: &str) -> TraceEvent {
+    let mut made = RunBuilder::new(run);
+    made.push("annotation", None, &[], r#"{"key":"k","value":1}"#);
+    made.events()[0].clone()
+}
+
+/// Has the worker stand at a gate before the first event of a run of its own.
+fn held_up(builder: Builder, gate: &Gate) -> Pipeline {
+    gate.shut();
+    let builder = builder.processor(GatedProcessor(gate.clone()));
+    let trail = builder.start().unwrap();
+    trail.emit(made_note("gate"));
+    gate.wait_for(1);
+    trail
+}
+
+/// The runs' ends, each with how many events arrived before it.
+fn ends(arrived: &CaptureHandle) -> Vec<(String, usize)> {
+    let ends = arrived.arrived().ends;
+    ends.iter()
+        .map(|end| (end.request_id.to_string(), end.after))
+        .collect()
+}
+
+#[test]
+fn a_run_that_is_finished_ends_where_its_thread_said_so() {
+    let gate = Gate::default();
+    let (builder, arrived) = capturing();
+    let settings = Settings {
+        max_runs: 2,
+        batch_events: 1,
+        ..Settings::default()
+    };
+    let trail = held_up(builder.settings(settings), &gate);
+    for _ in 0..3 {
+        trail.emit(made_note("again"));
+        trail.finish_run("again");
+    }
+    for number in 0..50 {
+        let run = format!("run-{number}");
+        trail.emit(made_note(&run));
+        trail.finish_run(&run);
+    }
+    gate.open();
+    assert!(trail.flush(LIMIT).is_complete());
+    assert_eq!(trail.stats().runs_open, 1);
+    let report = end(&trail);
+    // Each run ended before the next one began, so there were never three.
+    assert_eq!(report.stats.dropped.total(), 0);
+    let again = (1..=3).map(|n| ("again".to_owned(), 1 + n));
+    let others = (0..50).map(|n| (format!("run-{n}"), 5 + n));
+    let last = [("gate".to_owned(), 54)];
+    let expected: Vec<_> = again.chain(others).chain(last).collect();
+    assert_eq!(ends(&arrived), expected);
+}
+
+#[test]
+fn ends_that_find_no_room_in_a_ring_come_after_what_was_recorded_before() {
+    let gate = Gate::default();
+    let (builder, arrived) = capturing();
+    let settings = Settings {
+        ring_events: 64,
+        ..Settings::default()
+    };
+    let trail = held_up(builder.settings(settings), &gate);
+    let names: Vec<_> = (0..50).map(|number| format!("run-{number}")).collect();
+    let (other, handle) = (trail.run("other"), trail.run("handle"));
+    for run in &names {
+        trail.emit(made_note(run));
+    }
+    handle.annotate("k", || 1);
+    for number in 0..200 {
+        other.annotate("fill", || number);
+    }
+    for run in &names {
+        trail.finish_run(run);
+    }
+    drop((handle, other));
+    gate.open();
+    assert!(trail.flush(LIMIT).is_complete());
+    assert_eq!(trail.stats().runs_open, 1);
+    let report = end(&trail);
+    assert_eq!(report.stats.finishes_lost, 0);
+    let dropped = report.stats.dropped;
+    assert_eq!(dropped.by_cause(DropCause::RingFull), dropped.total());
+    let events = arrived.arrived().events;
+    for (run, after) in ends(&arrived) {
+        let at = events.iter().rposition(|event| event.request_id == *run);
+        assert!(at.is_some_and(|at| at < after), "{run} ended too early");
+    }
+}
+
+#[test]
+fn ends_that_cannot_be_kept_are_counted() {
+    let gate = Gate::default();
+    let (builder, _arrived) = capturing();
+    let settings = Settings {
+        max_bytes: 1 << 20,
+        ..Settings::default()
+    };
+    let trail = held_up(builder.settings(settings), &gate);
+    let calls = 1000;
+    for number in 0..calls {
+        trail.finish_run(&format!("{number}{}", "x".repeat(10_000)));
+    }
+    trail.emit(made_note("r"));
+    assert!(trail.stats().waiting_bytes <= 1 << 20);
+    gate.open();
+    assert!(trail.flush(LIMIT).is_complete());
+    let lost = end(&trail).stats.finishes_lost;
+    assert!(0 < lost && lost < calls, "{lost}");
+}
+
+#[test]
+fn runs_are_finished_after_what_their_threads_recorded_of_them() {
+    let (builder, _arrived) = capturing();
+    let settings = Settings {
+        tick: Duration::from_micros(100),
+        overflow: Overflow::Block(LIMIT),
+        ..Settings::default()
+    };
+    let trail = builder.settings(settings).start().unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..3 {
+            let trail = &trail;
+            scope.spawn(move || {
+                for number in 0..10_000 {
+                    let id = format!("run-{thread}-{number}");
+                    let run = (number % 2 == 0).then(|| trail.run(&id));
+                    match &run {
+                        Some(run) => run.op("op", &Ctx::default(), || 1).end_ok(|| 1),
+                        None => trail.emit(made_note(&id)),
+                    }
+                    trail.finish_run(&id);
+                }
+            });
+        }
+    });
+    assert!(trail.flush(LIMIT).is_complete());
+    assert_eq!(trail.stats().runs_open, 0);
+    let stats = end(&trail).stats;
+    assert_eq!((stats.dropped.total(), stats.truncated), (0, 0));
+    assert_eq!(stats.runs_ended, 30_000);
 }

@@ -157,7 +157,7 @@ impl Writer<'_> {
                 5
             }
             Kind::MediaRef => push_media(&mut object, &mut self.compact),
-            Kind::Raw | Kind::RunStart | Kind::RunEnd => return object.end(),
+            Kind::Raw | Kind::RunStart | Kind::RunEnd | Kind::RunFinish => return object.end(),
         };
         if self.entry.owner != NO_SEQ {
             object.field(slot, "opener_id", |out| {
