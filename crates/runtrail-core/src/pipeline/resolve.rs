@@ -25,6 +25,10 @@ pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::Rand
 /// The number that handles of runs beyond the limit have.
 const OVER_LIMIT: usize = usize::MAX;
 
+/// Numbers of engines' own events from here on are not followed: one near the end of all numbers would
+/// leave none for what the pipeline makes itself, and ids must not repeat.
+const FOLLOWED: u64 = u64::MAX / 2;
+
 /// A run that is over, and what the ends of what is still open in it need.
 #[derive(Debug)]
 pub(crate) struct RunEnded {
@@ -316,7 +320,9 @@ impl Resolver {
         let nanos = event.timestamp.micros().saturating_mul(1000);
         run.times
             .pass(nanos.saturating_add(i64::from(event.timestamp.nanos())));
-        run.next_seq = run.next_seq.max(event.seq.saturating_add(1));
+        if event.seq < FOLLOWED {
+            run.next_seq = run.next_seq.max(event.seq + 1);
+        }
         if let Some(ledger) = &mut self.ledger {
             run.enter(ledger);
             if let Err(cause) = ledger.admit(&event) {

@@ -51,6 +51,7 @@ pub(crate) struct RingEnd {
 }
 
 /// What the worker is asked to do.
+#[derive(Clone)]
 pub(crate) enum Request {
     Flush(Arc<Ticket>),
     Shutdown(Arc<Ticket>),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -62,6 +62,8 @@ pub(super) struct Worker {
     /// What was left at the side door, with the times when it was.
     left: VecDeque<(u64, Left)>,
     finishes_lost: u64,
+    /// What was asked for and is not done.
+    requests: VecDeque<Request>,
     heap: BinaryHeap<Reverse<(u64, usize)>>,
     batches: Vec<Waiting>,
     unannounced: Unannounced,
@@ -109,6 +111,7 @@ impl Worker {
             rings: Vec::new(),
             left: VecDeque::new(),
             finishes_lost: 0,
+            requests: VecDeque::new(),
             heap: BinaryHeap::new(),
             batches: Vec::new(),
             unannounced: Unannounced::default(),
@@ -118,17 +121,41 @@ impl Worker {
         }
     }
 
-    /// Works until it is told to shut down; gives the names of what was truncated.
+    /// Works until it is told to shut down; gives the names of what was truncated. After a panic, which
+    /// it passes on in the end, the exporters still get what was handed on before, and are closed.
     pub(super) fn run(mut self) -> Vec<Truncated> {
         let shared = Arc::clone(&self.shared);
         let ran = catch_unwind(AssertUnwindSafe(|| self.work()));
         // Without a worker nothing may be taken in.
         shared.bell.state.fetch_or(CLOSED, Ordering::AcqRel);
         shared.announce_room();
-        ran.unwrap_or_else(|_| {
-            tracing::error!(target: "runtrail", "the worker panicked; nothing more is recorded");
-            Vec::new()
+        ran.unwrap_or_else(|panic| {
+            self.see_to_the_end();
+            resume_unwind(panic)
         })
+    }
+
+    /// What is left to do without a worker: nobody shall wait for it in vain, nor an exporter stay open.
+    fn see_to_the_end(&mut self) {
+        // What panicked may be what listens to this.
+        drop(catch_unwind(|| {
+            tracing::error!(target: "runtrail", "the worker panicked; nothing more is recorded");
+        }));
+        self.lanes.iter().for_each(Lane::wake);
+        loop {
+            let control = std::mem::take(&mut *self.shared.bell.control());
+            self.requests.extend(control.requests);
+            while let Some(request) = self.requests.pop_front() {
+                match request {
+                    Request::Flush(ticket) => self.flush_lanes(&ticket),
+                    Request::Shutdown(ticket) => {
+                        self.close_lanes(&ticket);
+                        return ticket.passed_on();
+                    }
+                }
+            }
+            self.shared.sleep(false, DEEP_SLEEP, || false);
+        }
     }
 
     fn work(&mut self) -> Vec<Truncated> {
@@ -137,14 +164,16 @@ impl Worker {
             // Read before the new rings are asked for: what stands in a ring that is not known yet
             // was recorded later.
             let now = self.shared.clock.ticks();
-            let requests = self.take_control();
+            self.take_control();
             let scan = self.take_until(now, self.shared.settings.batch_events);
             self.hand_on(scan.complete);
-            for request in requests {
-                match request {
+            // Each stands there until it is done, and is not lost with a panic.
+            while let Some(request) = self.requests.front() {
+                match request.clone() {
                     Request::Flush(ticket) => self.flush(&ticket),
                     Request::Shutdown(ticket) => return self.shut_down(&ticket),
                 }
+                self.requests.pop_front();
             }
             if !scan.complete {
                 continue;
@@ -174,7 +203,7 @@ impl Worker {
         }
     }
 
-    fn take_control(&mut self) -> Vec<Request> {
+    fn take_control(&mut self) {
         let mut control = self.shared.bell.control();
         let rings = control.rings.drain(..).map(|end| Ring {
             end,
@@ -186,13 +215,12 @@ impl Worker {
         self.rings.extend(rings);
         self.left.append(&mut control.left);
         let lost = std::mem::take(&mut control.lost);
-        let requests = std::mem::take(&mut control.requests);
+        self.requests.extend(control.requests.drain(..));
         drop(control);
         if lost > 0 {
             self.finishes_lost += lost;
             self.diagnose.finishes_lost(lost);
         }
-        requests
     }
 
     /// Takes what the rings and the side door hold up to a time, in the order of time over all of them.
@@ -404,17 +432,26 @@ impl Worker {
 
     fn flush(&mut self, ticket: &Arc<Ticket>) {
         self.drain();
+        self.flush_lanes(ticket);
+    }
+
+    fn flush_lanes(&self, ticket: &Arc<Ticket>) {
         for lane in self.lanes.iter() {
             lane.flush(Arc::clone(ticket));
         }
         ticket.passed_on();
     }
 
+    fn close_lanes(&self, ticket: &Arc<Ticket>) {
+        for lane in self.lanes.iter() {
+            lane.close(Arc::clone(ticket));
+        }
+    }
+
     fn shut_down(&mut self, ticket: &Arc<Ticket>) -> Vec<Truncated> {
         let until = (Instant::now() + IN_THE_ACT).min(ticket.deadline());
-        let mut flushes = Vec::new();
         loop {
-            flushes.extend(self.take_control());
+            self.take_control();
             self.drain();
             if !lock(&self.shared.books).any_in_the_act() || Instant::now() >= until {
                 break;
@@ -424,14 +461,12 @@ impl Worker {
         self.engine.finish_all();
         self.hand_on(true);
         self.retire_rings();
-        for request in flushes {
+        for request in std::mem::take(&mut self.requests) {
             if let Request::Flush(flush) = request {
                 self.flush(&flush);
             }
         }
-        for lane in self.lanes.iter() {
-            lane.close(Arc::clone(ticket));
-        }
+        self.close_lanes(ticket);
         let truncated = self.engine.take_truncated();
         ticket.passed_on();
         truncated

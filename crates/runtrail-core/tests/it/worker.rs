@@ -1,9 +1,14 @@
 //! What the worker has to get past, and what it is asked for besides events.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use runtrail_core::event::{Ctx, EventKind, TraceEvent};
-use runtrail_core::pipeline::{Builder, DropCause, Overflow, Pipeline, Settings, ShutdownReport};
+use runtrail_core::pipeline::{
+    Builder, DropCause, Outcome, Overflow, Pipeline, Settings, ShutdownReport,
+};
+use runtrail_core::process::{Output, Processor};
+use runtrail_core::text::Text;
 use runtrail_testkit::capture::{Capture, CaptureHandle};
 use runtrail_testkit::run::RunBuilder;
 use runtrail_testkit::trouble::{Gate, GatedProcessor};
@@ -208,4 +213,59 @@ fn runs_are_finished_after_what_their_threads_recorded_of_them() {
     let stats = end(&trail).stats;
     assert_eq!((stats.dropped.total(), stats.truncated), (0, 0));
     assert_eq!(stats.runs_ended, 30_000);
+}
+
+#[test]
+fn numbers_near_the_end_of_all_numbers_are_taken_as_any_other() {
+    let (builder, arrived) = capturing();
+    let trail = builder.start().unwrap();
+    for (run, seq) in [("last", u64::MAX), ("before", u64::MAX - 1)] {
+        let mut start = made_start(run);
+        start.seq = seq;
+        trail.emit(start);
+        trail.run(run).annotate("k", || 1);
+    }
+    let report = end(&trail);
+    assert_eq!(report.stats.truncated, 2);
+    let events = arrived.arrived().events;
+    let ids: BTreeSet<_> = events.iter().map(|event| &event.event_id).collect();
+    assert_eq!((events.len(), ids.len()), (6, 6));
+}
+
+/// Panics where nothing that goes through the pipeline is at fault.
+#[derive(Default)]
+struct Miscounts(bool);
+
+impl Processor for Miscounts {
+    fn name(&self) -> &'static str {
+        "miscounts"
+    }
+
+    fn process(&mut self, event: TraceEvent, out: &mut Output) {
+        self.0 = event.request_id == *"bad";
+        out.forward(event);
+    }
+
+    fn finish(&mut self, _request_id: &Text, _out: &mut Output) {}
+
+    fn held(&self) -> u64 {
+        assert!(!self.0, "it cannot say what it holds");
+        0
+    }
+}
+
+#[test]
+fn exporters_are_closed_also_where_the_worker_is_gone() {
+    let (builder, arrived) = capturing();
+    let trail = builder.processor(Miscounts::default()).start().unwrap();
+    trail.emit(made_note("good"));
+    assert!(trail.flush(LIMIT).is_complete());
+    trail.emit(made_note("bad"));
+    let report = trail.shutdown(LIMIT);
+    assert_eq!(report.outcomes, [Outcome::Done]);
+    assert!(!report.worker_done && !report.is_complete(), "{report}");
+    assert_eq!((report.stats.imbalance(), report.left()), (0, 1));
+    let arrived = arrived.arrived();
+    assert!(arrived.closed);
+    assert_eq!(arrived.events.len(), 1);
 }
