@@ -165,8 +165,15 @@ impl Figure {
         self.integers = self
             .integers
             .and_then(|sum| sum.checked_add(value.parse().ok()?));
-        // A number's text is longer than any figure needs only where somebody means harm.
-        let text = || value.chars().take(MAX_LAST).collect::<String>();
+        // A number's text is longer than any figure needs only where somebody means harm. A part of it may be
+        // another number, or none.
+        let text = || {
+            if value.len() <= MAX_LAST {
+                value.to_owned()
+            } else {
+                self::number(number)
+            }
+        };
         if self.min.as_ref().is_none_or(|(least, _)| number < *least) {
             self.min = Some((number, text()));
         }
@@ -239,6 +246,19 @@ mod tests {
             figures(&["1.50", "2"]),
             ["2", "3.5", "1.50", "2", "1.75", "2"]
         );
+    }
+
+    #[test]
+    fn a_number_of_many_digits_stays_that_number() {
+        let zeros = "0".repeat(MAX_LAST);
+        for (given, wanted) in [
+            (format!("0.{}e1", "0".repeat(MAX_LAST - 3)), "0"),
+            (format!("1{zeros}e-{MAX_LAST}"), "1"),
+            (format!("-2.5{zeros}"), "-2.5"),
+        ] {
+            let [_, _, min, max, ..] = figures(&[&given]);
+            assert_eq!((&*min, &*max), (wanted, wanted), "{given}");
+        }
     }
 
     #[test]
