@@ -4,9 +4,13 @@ use std::time::Instant;
 
 use proptest::prelude::*;
 use runtrail_core::event::TraceEvent;
-use runtrail_core::export::{Batch, Exporter, Spans};
+use runtrail_core::export::{
+    Batch, ExportError, ExportErrorKind, Exporter, Rejection, SpanBatch, SpanExporter, Spans,
+    in_full,
+};
 use runtrail_core::span::{RunSummary, SpanRecord};
 use runtrail_testkit::capture::CaptureSpans;
+use runtrail_testkit::run::RunBuilder;
 use runtrail_testkit::strategies;
 
 type Folded = (Vec<SpanRecord>, Vec<RunSummary>);
@@ -43,6 +47,59 @@ fn of_run(folded: &Folded, request_id: &str) -> Folded {
         .cloned()
         .collect();
     (spans, runs)
+}
+
+/// Takes all spans but the first.
+struct Refuses;
+
+impl SpanExporter for Refuses {
+    fn name(&self) -> &'static str {
+        "refuses"
+    }
+
+    fn export(&mut self, _batch: &SpanBatch) -> Result<(), ExportError> {
+        let first = Rejection {
+            index: 0,
+            reason: "no such model".to_owned(),
+        };
+        let kind = ExportErrorKind::Rejected(vec![first]);
+        Err(ExportError::new(kind, "the server refused some"))
+    }
+
+    fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
+        Ok(())
+    }
+
+    fn close(self: Box<Self>, _deadline: Instant) -> Result<(), ExportError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn places_of_spans_are_not_taken_for_places_of_events() {
+    let mut run = RunBuilder::new("r");
+    run.push("op_start", Some("x"), &[], "{}");
+    run.push("op_end", Some("x"), &[], "{}");
+    let batch = Batch::new(run.into_events(), []);
+    let mut spans = Box::new(Spans::new(Refuses));
+    let of_batch = spans.export(&batch).unwrap_err();
+    spans.export(&in_half()).unwrap();
+    let of_close = spans.close(Instant::now()).unwrap_err();
+    for error in [of_batch, of_close] {
+        assert_eq!(*error.kind(), ExportErrorKind::Permanent);
+        let said = in_full(&error);
+        assert!(
+            said.contains("no such model") && said.ends_with("the server refused some"),
+            "{said}"
+        );
+    }
+}
+
+/// A batch of a run that goes on, in which nothing has ended.
+fn in_half() -> Batch {
+    let mut run = RunBuilder::new("other");
+    run.push("op_start", Some("x"), &[], "{}");
+    Batch::new(run.into_events(), [])
 }
 
 proptest! {
