@@ -172,6 +172,9 @@ impl Media {
         }
         // The dearest part, and it needs no lock.
         let handle = handle(&bytes);
+        // What waits must not keep more alive than it is charged for: a slice would its whole buffer. Bytes that are
+        // whole and nobody else's are not copied.
+        let bytes = Bytes::from(Vec::from(bytes).into_boxed_slice());
         let mut state = lock(&self.state);
         let admitted = state.admit(shared, run, &handle, bytes, mime);
         if admitted.is_err() {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use runtrail_core::event::{Ctx, EventKind, View};
 use runtrail_core::export::ExportError;
 use runtrail_core::json::RawJson;
@@ -90,6 +91,37 @@ fn failures(arrived: &Arrived) -> Vec<String> {
         (key == MEDIA_FAILED_KEY).then_some(value)
     });
     notes.collect()
+}
+
+/// A buffer of which is known who keeps it.
+struct Buffer(Arc<Vec<u8>>);
+
+impl AsRef<[u8]> for Buffer {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+#[test]
+fn a_slice_that_waits_keeps_none_of_its_buffer() {
+    let setup = setup(Settings::default());
+    let kept = Arc::new(vec![7; 1 << 20]);
+    let buffer = Bytes::from_owner(Buffer(kept.clone()));
+    setup.gate.shut();
+    let run = setup.pipeline.run("r");
+    let op = run.op("one", &Ctx::default(), || ());
+    op.media(buffer.slice(..3), "text/plain");
+    drop(buffer);
+    assert_eq!(Arc::strong_count(&kept), 1);
+    setup.gate.open();
+    op.end_ok(|| ());
+    drop(run);
+    let report = setup.pipeline.shutdown(LIMIT);
+    assert_eq!(
+        (report.stats.media.stored, report.stats.imbalance()),
+        (1, 0)
+    );
+    assert!(setup.stored.lock().unwrap().values().eq([&vec![7; 3]]));
 }
 
 #[test]
