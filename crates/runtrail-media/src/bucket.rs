@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct MediaBucket {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
-    runtime: Runtime,
+    /// There until it is dropped.
+    runtime: Option<Runtime>,
 }
 
 impl MediaBucket {
@@ -34,8 +35,17 @@ impl MediaBucket {
         Ok(Self {
             store,
             prefix: prefix.into(),
-            runtime,
+            runtime: Some(runtime),
         })
+    }
+}
+
+impl Drop for MediaBucket {
+    /// Waits for nothing: a runtime that is dropped as any value is panics inside of another.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
@@ -57,7 +67,10 @@ impl MediaStore for MediaBucket {
             self.store.put(&path, payload).await.map(drop)
         };
         let timed = async { tokio::time::timeout(PATIENCE, put).await };
-        let stored = self.runtime.block_on(timed);
+        let Some(runtime) = &self.runtime else {
+            return Err(ExportError::permanent("the store is closed"));
+        };
+        let stored = runtime.block_on(timed);
         match stored {
             Ok(Ok(())) => Ok(()),
             // Errors of stores may show addresses, and these may be signed.

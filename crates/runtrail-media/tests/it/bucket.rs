@@ -26,3 +26,16 @@ fn what_is_no_handle_is_refused() {
     assert!(bucket.put("../x", b"abc", "a/b").is_err());
     bucket.put(ABC, b"abc", "a/b").unwrap();
 }
+
+#[test]
+fn a_bucket_can_be_dropped_inside_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let mut bucket = MediaBucket::new(Arc::new(InMemory::new()), "").unwrap();
+        // Outside of the runtime, as on the store's thread.
+        let put = std::thread::spawn(move || bucket.put(ABC, b"abc", "a/b").map(|()| bucket));
+        drop(put.join().unwrap().unwrap());
+    });
+}
