@@ -45,6 +45,7 @@ use terminal::Terminal;
 
 /// Runs the program with the process's arguments, and says how it ended.
 pub fn main() -> ExitCode {
+    pass_over_damage();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -73,6 +74,17 @@ pub fn main() -> ExitCode {
             failure.code.into()
         }
     }
+}
+
+/// Keeps panics of the decoder of Parquet files from being printed: the error that they become says which
+/// file is damaged.
+fn pass_over_damage() {
+    let others = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !runtrail_parquet::is_decoding() {
+            others(panic);
+        }
+    }));
 }
 
 fn dispatch(command: &Command, out: &mut Out) -> Outcome {

@@ -5,6 +5,7 @@ mod it {
     mod about;
     mod cat;
     mod check;
+    mod damage;
     mod demo;
     mod destinations;
     mod export;

@@ -97,7 +97,7 @@ pub use lake::{
 pub use lock::LakeLock;
 pub use read::{
     BadRow, EventPart, EventRow, EventsRead, Held, LakeReader, ListedPart, Listing, LogRecord,
-    PartCheck, RunFilter, Stopped,
+    PartCheck, RunFilter, Stopped, is_decoding,
 };
 pub use schema::{SCHEMA_VERSION, arrow_schema};
 pub use settings::{LakeSettings, MIN_MEMORY, Partition, Publish, Table, Tables, UnknownSetting};

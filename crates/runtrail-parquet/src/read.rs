@@ -3,6 +3,7 @@
 mod check;
 mod columns;
 mod events;
+mod guarded;
 mod listing;
 mod others;
 mod part;
@@ -19,6 +20,7 @@ use runtrail_core::text::Text;
 pub use check::PartCheck;
 pub use columns::EventRow;
 pub use events::BadRow;
+pub use guarded::is_decoding;
 pub use listing::{Held, ListedPart, Listing, LogRecord};
 pub(crate) use others::TablePart;
 pub use part::EventPart;

@@ -8,7 +8,7 @@ use parquet::file::statistics::Statistics;
 
 use super::{LakeReader, ListedPart};
 use crate::error::LakeReadError;
-use crate::read::part::guarded;
+use crate::read::guarded::guarded;
 
 /// Digits of the digest that a part's name ends in.
 const DIGEST_DIGITS: usize = 32;

@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{
     ParquetRecordBatchReaderBuilder,
 };
 
-use super::part::guarded;
+use super::guarded::guarded;
 use crate::error::{LakeError, LakeReadError};
 use crate::schema::{SCHEMA_VERSION, arrow_schema, order};
 use crate::settings::Table;

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,11 +12,11 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
     ParquetRecordBatchReaderBuilder, RowSelection,
 };
-use parquet::errors::Result as ParquetResult;
 use parquet::file::statistics::Statistics;
 
 use super::RunFilter;
 use super::columns::{COLUMNS, EventRow, each_row};
+use super::guarded::guarded;
 use crate::error::LakeReadError;
 use crate::schema::SCHEMA_VERSION;
 
@@ -282,18 +281,6 @@ fn each_batch(
         if !take(&batch)? {
             return Ok(());
         }
-    }
-}
-
-/// Calls the decoder. It is meant for sound files: a damaged one can make it panic, which costs that
-/// file and not the program.
-pub(super) fn guarded<T>(
-    path: &str,
-    decode: impl FnOnce() -> ParquetResult<T>,
-) -> Result<T, LakeReadError> {
-    match catch_unwind(AssertUnwindSafe(decode)) {
-        Ok(done) => done.map_err(|error| LakeReadError::damaged(path, error)),
-        Err(_) => Err(LakeReadError::damaged(path, "its decoder gave up")),
     }
 }
 
