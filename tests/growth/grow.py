@@ -29,6 +29,7 @@ import duckdb
 
 GENERATOR = Path(__file__).resolve().parent.parent / "readers" / "generate.py"
 TABLES = ("events", "ops", "groups", "runs", "links")
+WITHOUT_EVENTS = ("--tables", "ops,groups,runs,links")
 PIECES = 10
 EVENTS = 3000
 DEADLINE_SECONDS = 120
@@ -176,6 +177,11 @@ CASES = {
     "compressed": Case(Growth.compressed),
     "in two files": Case(Growth.in_two_files),
     "overlapping": Case(Growth.overlapping),
+    "appended, without events": Case(Growth.appended, WITHOUT_EVENTS),
+    "appended, closed, without events": Case(Growth.appended, WITHOUT_EVENTS, "truncate"),
+    "killed, without events": Case(Growth.killed, WITHOUT_EVENTS),
+    "in two files, without events": Case(Growth.in_two_files, WITHOUT_EVENTS),
+    "appended, ops alone": Case(Growth.appended, ("--tables", "ops")),
 }
 
 

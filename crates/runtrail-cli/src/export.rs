@@ -2,6 +2,7 @@
 
 mod besides;
 mod destination;
+mod earlier;
 mod journal;
 mod plan;
 mod rejects;
@@ -21,6 +22,7 @@ use runtrail_parquet::{LakeLock, LakeReader, OpenRuns};
 
 use besides::Besides;
 pub(crate) use destination::Destination;
+use earlier::Given;
 use journal::ExportJournal;
 use plan::Plan;
 use rejects::Rejects;
@@ -206,9 +208,13 @@ impl Job<'_> {
         journal.start("read and encode")?;
         let mut events = archive
             .sorted_besides(args.read.options(self.plan.readers), sort, |seen| {
-                besides.inputs(seen)
+                besides.inputs(seen, &self.sort_besides(&target))
             })
-            .map_err(refused)?;
+            .map_err(|error| {
+                besides
+                    .take_refusal()
+                    .map_or_else(|| refused(error), Stop::Failed)
+            })?;
         target.change(besides.take_changes());
         if args.on_bad_line == OnBadLine::Fail && !events.report().failed.is_empty() {
             drop(display);
@@ -298,7 +304,8 @@ impl Job<'_> {
         }
         let plan = Plan::of(inputs, lake.as_ref(), self.args, self.threads)?;
         let open_runs = self.args.open_runs.map(OpenRuns::from);
-        let besides = Besides::new(lake.as_ref(), &plan, open_runs)?;
+        let given = Given::new(inputs, &plan, self.args, self.threads);
+        let besides = Besides::new(lake.as_ref(), &plan, given, open_runs)?;
         Ok(Known {
             lock: Some(lock),
             lake,
@@ -314,6 +321,16 @@ impl Job<'_> {
             merge_memory: self.plan.merge,
             temp_dir: Some(target.temp_dir().to_owned()),
             threads: self.threads,
+        }
+    }
+
+    /// How what comes besides is brought into order, while what was read of the sources may wait in memory.
+    fn sort_besides(&self, target: &OpenTarget) -> SortOptions {
+        let sort = self.sort_options(target);
+        SortOptions {
+            memory: sort.memory / 2,
+            keep_memory: sort.keep_memory / 2,
+            ..sort
         }
     }
 }

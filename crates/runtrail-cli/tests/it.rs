@@ -22,6 +22,7 @@ mod it {
     mod tree;
     mod triggers;
     mod verify;
+    mod without_events;
 }
 
 #[test]

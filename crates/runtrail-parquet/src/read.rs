@@ -136,17 +136,16 @@ impl LakeReader {
     }
 
     /// Returns the runs that the lake holds rows of and that are wanted, by their ids: as `runs` has them, or
-    /// in a lake without this table another one.
+    /// in a lake without this table `events`, or in one without either all others.
     pub fn runs(
         &self,
         wants: &mut dyn FnMut(&str) -> bool,
     ) -> Result<BTreeSet<Text>, LakeReadError> {
+        let is_there = |table: &Table| self.listing.parts_of(*table).next().is_some();
+        let whole = [Table::Runs, Table::Events].into_iter().find(is_there);
+        let is_asked = |part: &&ListedPart| whole.is_none_or(|table| part.table == table);
         let mut runs = BTreeSet::new();
-        let by_table = [Table::Runs, Table::Events, Table::Ops, Table::Groups];
-        let mut tables = by_table.into_iter();
-        let table = tables.find(|table| self.listing.parts_of(*table).next().is_some());
-        let parts = table.map(|table| self.listing.parts_of(table));
-        for part in parts.into_iter().flatten() {
+        for part in self.listing.parts.iter().filter(is_asked) {
             TablePart::open(&self.root, part.table, &part.path)?.each_run(&mut |run| {
                 if wants(run) {
                     runs.insert(run.into());
@@ -154,6 +153,23 @@ impl LakeReader {
             })?;
         }
         Ok(runs)
+    }
+
+    /// Returns the parts of any table that hold rows of wanted runs, by their paths.
+    pub fn parts_with(
+        &self,
+        wants: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<BTreeSet<String>, LakeReadError> {
+        let mut parts = BTreeSet::new();
+        for part in &self.listing.parts {
+            let mut is_wanted = false;
+            TablePart::open(&self.root, part.table, &part.path)?
+                .each_run(&mut |run| is_wanted = is_wanted || wants(run))?;
+            if is_wanted {
+                parts.insert(part.path.clone());
+            }
+        }
+        Ok(parts)
     }
 
     /// Opens a part of the events table.

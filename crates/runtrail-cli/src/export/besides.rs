@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use runtrail_archive::{ArchiveError, EventStore, Input, Progress, SeenRuns, Sink, StoreRead};
+use runtrail_archive::{
+    ArchiveError, EventStore, Input, Progress, SeenRuns, Sink, SortOptions, StoreRead,
+};
 use runtrail_core::text::Text;
 use runtrail_parquet::{
-    CarriedRun, Changes, LakeReadError, LakeReader, OpenRuns, RunFilter, Stopped, Whole,
+    CarriedRun, Changes, LakeReadError, LakeReader, OpenRuns, RunFilter, Stopped, Table, Whole,
 };
 
+use super::earlier::{self, Earlier, Given};
 use super::plan::Plan;
 use crate::code::Code;
 use crate::failure::Failure;
@@ -22,8 +25,13 @@ pub(crate) struct Besides {
     carried: Vec<CarriedRun>,
     /// Whether what is open is to be closed, and not only by default.
     close_all: bool,
-    /// Events that were read from the lake.
+    /// Where the beginning of runs is read from if the lake has no events.
+    given: Given,
+    /// Events that were read from the lake, or from the sources in its place.
     events: Arc<AtomicU64>,
+    from_sources: bool,
+    /// Why the export cannot be.
+    refusal: Option<Failure>,
     /// Runs that come whole; `None` where all do.
     runs: Option<u64>,
     changes: Changes,
@@ -36,7 +44,10 @@ impl Default for Besides {
             lake: None,
             carried: Vec::new(),
             close_all: false,
+            given: Given::default(),
             events: Arc::default(),
+            from_sources: false,
+            refusal: None,
             runs: Some(0),
             changes: Changes::default(),
         }
@@ -48,6 +59,7 @@ impl Besides {
     pub(super) fn new(
         lake: Option<&LakeReader>,
         plan: &Plan,
+        given: Given,
         open_runs: Option<OpenRuns>,
     ) -> Result<Self, Failure> {
         let carried = match lake {
@@ -63,6 +75,7 @@ impl Besides {
             lake: lake.map(|lake| lake.without(&plan.held.parts)),
             carried: carried.map_err(|error| Failure::of(Code::Io, &error))?,
             close_all: open_runs == Some(OpenRuns::Truncate),
+            given,
             changes: Changes {
                 lake: lake.cloned(),
                 parts: plan.held.parts.clone(),
@@ -79,16 +92,24 @@ impl Besides {
         self.close_all && !self.carried.is_empty()
     }
 
-    /// Says what is to be read from the lake, once it is known which runs there are.
-    pub(super) fn inputs(&mut self, seen: &SeenRuns<'_>) -> Result<Vec<Input>, ArchiveError> {
+    /// Says what is to be read besides the sources, once it is known which runs there are.
+    pub(super) fn inputs(
+        &mut self,
+        seen: &SeenRuns<'_>,
+        sort: &SortOptions,
+    ) -> Result<Vec<Input>, ArchiveError> {
         let Some(lake) = self.lake.clone() else {
             return Ok(Vec::new());
         };
+        let carried = std::mem::take(&mut self.carried);
+        if !seen.are_known() {
+            self.changes.whole = Whole::Every;
+            self.runs = None;
+            return self.beginning(lake, None, !carried.is_empty(), sort);
+        }
         let mut whole = BTreeSet::new();
-        for run in std::mem::take(&mut self.carried) {
+        for run in carried {
             match seen.start(&run.request_id) {
-                // Its events are read from the lake again, with all others.
-                _ if !seen.are_known() => {}
                 None if self.close_all => self.changes.closed.push(run),
                 None => self.changes.kept.push(run),
                 Some(start) if start > run.last => self.changes.continued.push(run),
@@ -97,13 +118,14 @@ impl Besides {
                 }
             }
         }
-        if !seen.are_known() {
-            self.changes.whole = Whole::Every;
-            self.runs = None;
-            return Ok(vec![self.store(lake, None)]);
-        }
-        let found = lake.runs(&mut |run| seen.start(run).is_some());
+        let some_late = !whole.is_empty();
+        let wants = |run: &str| seen.start(run).is_some();
+        let found = lake.runs(&mut |run| wants(run));
         whole.extend(found.map_err(|error| unreadable(&lake, error))?);
+        if knows_no_runs(&lake) {
+            let begun = self.given.begun(lake.listing(), &wants);
+            whole.extend(begun.map_err(|stop| self.stopped(&lake, stop))?);
+        }
         for run in &self.changes.continued {
             whole.remove(&run.request_id);
         }
@@ -113,7 +135,60 @@ impl Besides {
         let whole = Arc::new(whole);
         self.runs = Some(whole.len() as u64);
         self.changes.whole = Whole::Also(Arc::clone(&whole));
-        Ok(vec![self.store(lake, Some(whole))])
+        self.beginning(lake, Some(whole), some_late, sort)
+    }
+
+    /// Returns what the beginning of runs is read from, of all where none are named; `some_carried` says whether
+    /// there are carried ones among them.
+    fn beginning(
+        &mut self,
+        lake: LakeReader,
+        runs: Option<Arc<BTreeSet<Text>>>,
+        some_carried: bool,
+        sort: &SortOptions,
+    ) -> Result<Vec<Input>, ArchiveError> {
+        let listing = lake.listing();
+        if listing.parts_of(Table::Events).next().is_some() {
+            return Ok(vec![self.store(lake, runs)]);
+        }
+        let holds = |run: &str| runs.as_ref().is_none_or(|runs| runs.contains(run));
+        let parts = lake.parts_with(&mut |run| holds(run));
+        let parts = parts.map_err(|error| unreadable(&lake, error))?;
+        if runs.is_none() && parts.is_empty() && !some_carried {
+            return Ok(Vec::new());
+        }
+        let mut held = listing.held_with(&parts, some_carried);
+        if knows_no_runs(&lake) {
+            held.sources.extend(self.given.grown.iter().cloned());
+        }
+        let inputs = self.given.all_exported(listing, &held);
+        let inputs =
+            inputs.map_err(|failure| self.stopped(&lake, earlier::Stop::Refused(failure)))?;
+        self.from_sources = true;
+        Ok(vec![Input::Store(Arc::new(Earlier {
+            given: self.given.clone(),
+            inputs,
+            sort: sort.clone(),
+            runs,
+            events: Arc::clone(&self.events),
+        }))])
+    }
+
+    fn stopped(&mut self, lake: &LakeReader, stop: earlier::Stop) -> ArchiveError {
+        match stop {
+            earlier::Stop::Reading(error) => error,
+            earlier::Stop::Refused(failure) => {
+                self.refusal = Some(failure);
+                let name = lake.root().display().to_string();
+                let source = "runs that it holds cannot be made whole".into();
+                ArchiveError::Store { name, source }
+            }
+        }
+    }
+
+    /// Returns why the export cannot be, where that is why reading ended.
+    pub(super) fn take_refusal(&mut self) -> Option<Failure> {
+        self.refusal.take()
     }
 
     fn store(&self, lake: LakeReader, runs: Option<Arc<BTreeSet<Text>>>) -> Input {
@@ -124,7 +199,12 @@ impl Besides {
         }))
     }
 
-    /// How many events were read from the lake.
+    /// Whether these were read from the sources, since the lake has none.
+    pub(crate) fn are_from_sources(&self) -> bool {
+        self.from_sources
+    }
+
+    /// How many events were read from the lake, or from the sources in its place.
     pub(crate) fn events(&self) -> u64 {
         self.events.load(Ordering::Relaxed)
     }
@@ -187,6 +267,12 @@ impl EventStore for RunsOfLake {
             None => Ok(StoreRead::default()),
         }
     }
+}
+
+/// Whether a run may have been exported that no row tells of.
+fn knows_no_runs(lake: &LakeReader) -> bool {
+    let mut told = [Table::Runs, Table::Events].into_iter();
+    !told.any(|table| lake.listing().parts_of(table).next().is_some())
 }
 
 fn unreadable(lake: &LakeReader, error: LakeReadError) -> ArchiveError {

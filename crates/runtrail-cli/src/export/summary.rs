@@ -59,6 +59,8 @@ pub(crate) struct Summary {
     runs_rewritten: u64,
     #[serde(skip)]
     everything_rewritten: bool,
+    #[serde(skip)]
+    rewritten_from_sources: bool,
     events_rewritten: u64,
     runs_carried: u64,
     /// Runs, and their events among those written, that an attempt which was cut off had seen acknowledged.
@@ -106,6 +108,7 @@ impl Summary {
     pub(crate) fn besides(&mut self, besides: &Besides) {
         self.runs_rewritten = besides.runs().unwrap_or(self.runs);
         self.everything_rewritten = besides.runs().is_none();
+        self.rewritten_from_sources = besides.are_from_sources();
         self.events_rewritten = besides.events();
         self.events_written = self.events_written.saturating_sub(besides.events());
     }

@@ -99,6 +99,8 @@ pub struct Held {
     pub sources: BTreeSet<String>,
     /// Whether runs that are carried are among it.
     pub carried: bool,
+    /// Whether exports that name no source added something to it, as programs do that record.
+    pub unnamed: bool,
 }
 
 impl Listing {
@@ -189,7 +191,21 @@ impl Listing {
 
     /// Returns what holds something of sources, by their names. Sources of the same content hold the same.
     pub fn held_of(&self, sources: &BTreeSet<String>) -> Held {
-        let (mut parts, mut all) = (BTreeSet::new(), sources.clone());
+        self.held(BTreeSet::new(), sources.clone(), false)
+    }
+
+    /// Returns what holds something of the sources that parts, by their paths, hold something of; with
+    /// `carried`, also of those that the runs came from that are carried.
+    pub fn held_with(&self, parts: &BTreeSet<String>, carried: bool) -> Held {
+        self.held(parts.clone(), BTreeSet::new(), carried)
+    }
+
+    fn held(
+        &self,
+        mut parts: BTreeSet<String>,
+        mut all: BTreeSet<String>,
+        with_carried: bool,
+    ) -> Held {
         let mut found = vec![false; self.records.len()];
         let carries = |at: usize| {
             let carried = self.records[at].carried.as_ref();
@@ -197,6 +213,14 @@ impl Listing {
         };
         let known = self.sources();
         let content = |source: &SourceInfo| (source.bytes, source.hash.clone());
+        let last = self
+            .records
+            .iter()
+            .rposition(|record| record.carried.is_some());
+        if let Some(last) = last.filter(|last| with_carried && carries(*last)) {
+            found[last] = true;
+            self.records[last].add_to(&mut parts, &mut all);
+        }
         loop {
             let before = (found.clone(), all.len());
             for (at, record) in self.records.iter().enumerate() {
@@ -212,9 +236,7 @@ impl Listing {
                     || names.any(|name| all.contains(name))
                     || paths.any(|path| parts.contains(&path));
                 if found[at] {
-                    all.extend(record.sources.iter().map(|source| source.name.clone()));
-                    parts.extend(record.parts().map(|part| part.path));
-                    parts.extend(record.removes.iter().cloned());
+                    record.add_to(&mut parts, &mut all);
                 }
             }
             let held = all.iter().filter_map(|name| known.get(name.as_str()));
@@ -230,14 +252,15 @@ impl Listing {
         let listed = self.listed();
         parts.retain(|path| listed.contains_key(path));
         all.retain(|name| known.contains_key(name.as_str()));
-        let last = self
-            .records
-            .iter()
-            .rposition(|record| record.carried.is_some());
+        let records = self.records.iter().zip(&found);
+        let mut found_records = records.filter(|(_, found)| **found);
+        // One that only closed runs which were carried had nothing else to read.
+        let is_unnamed = |record: &LogRecord| record.sources.is_empty() && record.events > 0;
         Held {
             parts,
             sources: all,
             carried: last.is_some_and(|last| found[last]),
+            unnamed: found_records.any(|(record, _)| is_unnamed(record)),
         }
     }
 
@@ -302,6 +325,13 @@ impl LogRecord {
                 bytes: part.bytes,
             })
         })
+    }
+
+    /// Adds the parts and the sources that it names.
+    fn add_to(&self, parts: &mut BTreeSet<String>, sources: &mut BTreeSet<String>) {
+        parts.extend(self.parts().map(|part| part.path));
+        parts.extend(self.removes.iter().cloned());
+        sources.extend(self.sources.iter().map(|source| source.name.clone()));
     }
 }
 

@@ -251,8 +251,13 @@ impl Summary {
             let what = "more runs than can be told apart: all that the lake held is written anew";
             remarks.push(what.to_owned());
         } else if self.runs_rewritten > 0 {
+            let before = if self.rewritten_from_sources {
+                "read again from the sources"
+            } else {
+                "that the lake held of them"
+            };
             remarks.push(format!(
-                "{} written anew, with {} that the lake held of them",
+                "{} written anew, with {} {before}",
                 counted(self.runs_rewritten, "run"),
                 counted(self.events_rewritten, "event"),
             ));
