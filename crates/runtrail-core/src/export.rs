@@ -16,6 +16,7 @@ mod timer;
 use std::time::Instant;
 
 pub use batch::{Batch, RunEnd, SpanBatch};
+pub(crate) use batch::{Paired, RunStep};
 pub use dead_letter::{DeadLetter, DeadLetterStore};
 pub use error::{ExportError, ExportErrorKind, Rejection, in_full};
 pub use rate_limit::{RateLimit, RateLimitSettings};

@@ -18,6 +18,7 @@ mod it {
     mod process_groups;
     mod process_laws;
     mod process_redact;
+    mod queues;
     mod room;
     mod saved;
     mod schedules;

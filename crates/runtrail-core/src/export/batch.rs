@@ -18,6 +18,8 @@ pub struct Batch {
     recorded: Option<Arc<Recorded>>,
     /// What was recorded, once it is written.
     written: OnceLock<Arc<Vec<TraceEvent>>>,
+    /// Of events; what was recorded has its own.
+    paired: Option<Arc<[Paired]>>,
     ended: Arc<[RunEnd]>,
 }
 
@@ -27,6 +29,7 @@ impl Clone for Batch {
             events: Arc::clone(&self.events),
             recorded: self.recorded.clone(),
             written: OnceLock::new(),
+            paired: self.paired.clone(),
             ended: Arc::clone(&self.ended),
         }
     }
@@ -41,6 +44,14 @@ pub struct RunEnd {
     pub after: usize,
 }
 
+/// An end that names no opener, and the one that it ended: what its kind, name and path said when it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Paired {
+    /// Where the end stands among the batch's events.
+    pub(crate) index: usize,
+    pub(crate) opener_id: Text,
+}
+
 impl Batch {
     /// Makes a batch; `ended` must be in the order of `after`.
     pub fn new(events: impl Into<Vec<TraceEvent>>, ended: impl Into<Arc<[RunEnd]>>) -> Self {
@@ -48,6 +59,7 @@ impl Batch {
             events: Arc::new(events.into()),
             recorded: None,
             written: OnceLock::new(),
+            paired: None,
             ended: ended.into(),
         }
     }
@@ -57,6 +69,7 @@ impl Batch {
             events: Arc::default(),
             recorded: Some(Arc::new(recorded)),
             written: OnceLock::new(),
+            paired: None,
             ended: ended.into(),
         }
     }
@@ -87,6 +100,66 @@ impl Batch {
         self.recorded.as_deref()
     }
 
+    /// Adds the openers of ends that name none, in the order of the ends.
+    pub(crate) fn with_paired(self, paired: Vec<Paired>) -> Self {
+        Self {
+            paired: (!paired.is_empty()).then(|| paired.into()),
+            ..self
+        }
+    }
+
+    pub(crate) fn paired(&self) -> &[Paired] {
+        match &self.recorded {
+            Some(recorded) => recorded.paired(),
+            None => self.paired.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// The opener of an end that names none.
+    pub(crate) fn opener_of(&self, index: usize) -> Option<&Text> {
+        let paired = self.paired();
+        let at = paired.binary_search_by_key(&index, |paired| paired.index);
+        at.ok()
+            .and_then(|at| paired.get(at))
+            .map(|paired| &paired.opener_id)
+    }
+
+    /// The runs of the events and the ends of runs as they came, without a look at what was recorded:
+    /// of events of one run in a row, the first at least.
+    pub(crate) fn runs(&self) -> Vec<RunStep<'_>> {
+        let begun = match &self.recorded {
+            Some(recorded) => recorded.runs(),
+            None => self.runs_of_events(),
+        };
+        let mut steps = Vec::with_capacity(begun.len() + self.ended.len());
+        let mut ended = self.ended.iter().peekable();
+        for (first, request_id) in begun {
+            while let Some(end) = ended.next_if(|end| end.after <= first) {
+                steps.push(RunStep::End(&end.request_id));
+            }
+            steps.push(RunStep::Events(request_id));
+        }
+        steps.extend(ended.map(|end| RunStep::End(&end.request_id)));
+        steps
+    }
+
+    fn runs_of_events(&self) -> Vec<(usize, &Text)> {
+        let mut ended = self.ended.iter().map(|end| end.after).peekable();
+        let mut runs: Vec<(usize, &Text)> = Vec::new();
+        for (index, event) in self.events.iter().enumerate() {
+            let mut is_new = runs
+                .last()
+                .is_none_or(|(_, last)| *last != &event.request_id);
+            while ended.next_if(|after| *after <= index).is_some() {
+                is_new = true;
+            }
+            if is_new {
+                runs.push((index, &event.request_id));
+            }
+        }
+        runs
+    }
+
     /// Returns the runs that ended within the batch.
     pub fn ended(&self) -> &[RunEnd] {
         &self.ended
@@ -109,6 +182,15 @@ impl Batch {
                 (stretch, request_id)
             })
     }
+}
+
+/// What a batch says of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunStep<'b> {
+    /// Events of it follow.
+    Events(&'b Text),
+    /// It is over.
+    End(&'b Text),
 }
 
 /// Closed spans and finished runs on their way to exporters; a clone is two pointers.

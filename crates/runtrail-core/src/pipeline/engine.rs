@@ -9,7 +9,7 @@ use super::resolve::{Limits, Resolver, RunEnded, Taken};
 use super::settings::Settings;
 use crate::emit::record::KINDS;
 use crate::event::{Ctx, TraceEvent};
-use crate::export::{Batch, RunEnd};
+use crate::export::{Batch, Paired, RunEnd};
 use crate::process::{Chain, Discard};
 use crate::text::Text;
 
@@ -30,6 +30,7 @@ struct Tail {
     ledger: Ledger,
     batch_events: usize,
     events: Vec<TraceEvent>,
+    paired: Vec<Paired>,
     ended: Vec<RunEnd>,
     handled: Handled,
     truncated: Vec<Truncated>,
@@ -160,6 +161,7 @@ impl Tail {
             ledger,
             batch_events,
             events: Vec::new(),
+            paired: Vec::new(),
             ended: Vec::new(),
             handled: Handled::default(),
             truncated: Vec::new(),
@@ -184,10 +186,15 @@ impl Tail {
     fn run(&mut self, run: impl FnOnce(&mut Chain, &mut dyn FnMut(TraceEvent))) {
         let (events, ledger, handled) = (&mut self.events, &mut self.ledger, &mut self.handled);
         let (chain, chain_out) = (&mut self.chain, &mut self.chain_out);
+        let paired = &mut self.paired;
         let mut sink = |event: TraceEvent| {
             *chain_out += 1;
             match ledger.admit(&event) {
-                Ok(()) => events.push(event),
+                Ok(opener_id) => {
+                    let index = events.len();
+                    paired.extend(opener_id.map(|opener_id| Paired { index, opener_id }));
+                    events.push(event);
+                }
                 Err(cause) => handled.dropped.event(cause, &event),
             }
         };
@@ -221,7 +228,8 @@ impl Tail {
     fn cut(&mut self) -> Batch {
         // The list keeps its memory, and the batch gets exactly what it needs.
         let events: Vec<TraceEvent> = self.events.drain(..).collect();
-        Batch::new(events, std::mem::take(&mut self.ended))
+        let ended = std::mem::take(&mut self.ended);
+        Batch::new(events, ended).with_paired(std::mem::take(&mut self.paired))
     }
 
     fn processed(&self) -> Processed {

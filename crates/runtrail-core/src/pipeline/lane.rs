@@ -196,6 +196,7 @@ impl LaneThread {
             if let Some(lane) = books.lanes.get_mut(self.index) {
                 let stats = &mut lane.stats;
                 stats.in_flight -= waiting.events() as u64;
+                stats.made += popped.made;
                 stats.delivered += outcome.delivered;
                 stats.failed += outcome.failed;
                 stats.unknown += outcome.unknown;

@@ -71,12 +71,13 @@ impl Ledger {
         }
     }
 
-    /// Takes note of an event, or says why it must go no further.
-    pub(crate) fn admit(&mut self, event: &TraceEvent) -> Result<(), DropCause> {
+    /// Takes note of an event, or says why it must go no further; returns the opener of an end that
+    /// names none.
+    pub(crate) fn admit(&mut self, event: &TraceEvent) -> Result<Option<Text>, DropCause> {
         let is_end = match event.kind {
             EventKind::OpStart | EventKind::GroupStart => false,
             EventKind::OpEnd | EventKind::GroupEnd => true,
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         let run = match self.runs.get_mut(&event.request_id) {
             Some(run) => run,
@@ -86,7 +87,7 @@ impl Ledger {
         if is_end {
             run.end(event)
         } else {
-            run.open(event, self.max_open)
+            run.open(event, self.max_open).map(|()| None)
         }
     }
 
@@ -186,10 +187,10 @@ impl RunLedger {
         }
     }
 
-    fn end(&mut self, event: &TraceEvent) -> Result<(), DropCause> {
+    fn end(&mut self, event: &TraceEvent) -> Result<Option<Text>, DropCause> {
         let view = event.view();
         if let Some(id) = view.opener_id() {
-            return self.end_of(&id);
+            return self.end_of(&id).map(|()| None);
         }
         let found = match view {
             View::GroupEnd(_) => {
@@ -204,8 +205,8 @@ impl RunLedger {
         };
         let id = found.ok_or(DropCause::Unopened)?;
         self.open.remove(&id);
-        self.remember(id);
-        Ok(())
+        self.remember(id.clone());
+        Ok(Some(id.into_id(self.prefix.as_ref())))
     }
 
     fn key(&self, id: &str) -> Key {

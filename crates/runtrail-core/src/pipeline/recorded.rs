@@ -14,7 +14,7 @@ use super::shared::lock;
 use crate::emit::record::{KINDS, Kind, held_by};
 use crate::emit::render::push_integer;
 use crate::event::{Ctx, TraceEvent};
-use crate::export::RunEnd;
+use crate::export::{Paired, RunEnd};
 use crate::text::Text;
 
 /// Says that there is none: no place, no opener.
@@ -106,6 +106,8 @@ pub(super) struct Entry {
 struct SheetRun {
     request_id: Text,
     ids: IdPrefix,
+    /// How many records come before its first one.
+    first: usize,
 }
 
 /// The records of one batch.
@@ -119,6 +121,7 @@ pub(crate) struct Recorded {
     places: Vec<Arc<Place>>,
     large: Vec<Box<[u8]>>,
     made: Vec<TraceEvent>,
+    paired: Vec<Paired>,
     ended: Vec<RunEnd>,
     /// Bytes of what stands in `large` and `made`.
     outside: usize,
@@ -175,6 +178,7 @@ impl Recorded {
             places: Vec::new(),
             large: Vec::new(),
             made: Vec::new(),
+            paired: Vec::new(),
             ended: Vec::new(),
             outside: 0,
             names: 0,
@@ -252,6 +256,40 @@ impl Recorded {
         });
     }
 
+    /// Adds an end that is an event already and names no opener, but was found to end one.
+    pub(super) fn push_paired(&mut self, event: TraceEvent, opener_id: Text) {
+        self.names += size_of::<Paired>() + opener_id.size();
+        self.paired.push(Paired {
+            index: self.entries.len(),
+            opener_id,
+        });
+        self.push_event(event);
+    }
+
+    /// The ends that name no opener, in their order.
+    pub(crate) fn paired(&self) -> &[Paired] {
+        &self.paired
+    }
+
+    /// The runs that have records here, and how many records come before the first of each; a run that
+    /// has events of its own making may come more than once.
+    pub(crate) fn runs(&self) -> Vec<(usize, &Text)> {
+        let recorded = self.runs.iter().map(|run| (run.first, &run.request_id));
+        let mut runs: Vec<_> = recorded.collect();
+        if self.made.is_empty() {
+            return runs;
+        }
+        for (at, entry) in self.entries.iter().enumerate() {
+            if let Content::Event(index) = entry.content
+                && let Some(event) = self.made.get(index as usize)
+            {
+                runs.push((at, &event.request_id));
+            }
+        }
+        runs.sort_by_key(|(first, _)| *first);
+        runs
+    }
+
     /// Says that a run is over after what was added so far.
     pub(super) fn end_run(&mut self, request_id: Text) {
         self.ended.push(RunEnd {
@@ -298,6 +336,7 @@ impl Recorded {
             self.runs.push(SheetRun {
                 request_id: request_id.clone(),
                 ids,
+                first: self.entries.len(),
             });
         }
         stamp.1

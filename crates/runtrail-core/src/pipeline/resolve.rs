@@ -325,11 +325,14 @@ impl Resolver {
         }
         if let Some(ledger) = &mut self.ledger {
             run.enter(ledger);
-            if let Err(cause) = ledger.admit(&event) {
-                return self.handled.dropped.add(cause, counted, 1);
+            match ledger.admit(&event) {
+                Ok(None) => self.sheet.push_event(*event),
+                Ok(Some(opener_id)) => self.sheet.push_paired(*event, opener_id),
+                Err(cause) => return self.handled.dropped.add(cause, counted, 1),
             }
+        } else {
+            self.sheet.push_event(*event);
         }
-        self.sheet.push_event(*event);
         self.cut();
     }
 

@@ -464,7 +464,7 @@ fn a_stuck_exporter_misses_whole_ops_and_is_told() {
 }
 
 /// A capture that waits at a gate first.
-struct Gated(Capture, Gate);
+pub(super) struct Gated(pub(super) Capture, pub(super) Gate);
 
 impl runtrail_core::export::Exporter for Gated {
     fn name(&self) -> &'static str {

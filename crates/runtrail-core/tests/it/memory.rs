@@ -172,3 +172,33 @@ fn long_paths_are_counted() {
     drop(run);
     stuck.end();
 }
+
+#[test]
+fn long_run_ids_are_counted() {
+    let Some(mut stuck) = Stuck::start(8 << 20, |builder| builder) else {
+        return;
+    };
+    for number in 0..2000 {
+        let run = stuck.trail.run(&format!("{number}{}", "i".repeat(40_000)));
+        run.annotate("k", || 1);
+        drop(run);
+        stuck.look();
+    }
+    stuck.end();
+}
+
+#[test]
+fn ends_of_runs_are_counted() {
+    let Some(mut stuck) = Stuck::start(1 << 20, |builder| builder) else {
+        return;
+    };
+    for number in 0..40_000 {
+        let run = stuck.trail.run(&format!("{number}{}", "i".repeat(1000)));
+        run.annotate("k", || 1);
+        drop(run);
+        if number % 100 == 0 {
+            stuck.look();
+        }
+    }
+    stuck.end();
+}

@@ -1,7 +1,7 @@
 //! What events take in memory, and how little they can.
 
 use crate::event::{EventKind, TraceEvent};
-use crate::export::RunEnd;
+use crate::export::{Paired, RunEnd};
 use crate::text::Text;
 
 /// What a chunk takes beside its text.
@@ -22,6 +22,11 @@ pub(super) fn cost(event: &TraceEvent, before: Option<&TraceEvent>) -> usize {
 /// Bytes of the end of a run, whose id lies by itself.
 pub(super) fn end_cost(end: &RunEnd) -> usize {
     size_of::<RunEnd>() + CHUNK + end.request_id.size()
+}
+
+/// Bytes of an end's opener, whose id lies by itself.
+pub(super) fn pair_cost(paired: &Paired) -> usize {
+    size_of::<Paired>() + CHUNK + paired.opener_id.size()
 }
 
 /// Bytes of what is in no chunk that events share.

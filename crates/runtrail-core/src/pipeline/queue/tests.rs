@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::event::{Ctx, EventKind, Payload};
+use crate::export::{Paired, RunEnd};
 use crate::time::Timestamp;
 
 /// What a schedule does next: an op with some notes is opened, noted on, ended, or the exporter
@@ -14,6 +16,8 @@ enum Step {
     Open,
     Note(usize),
     End(usize),
+    /// An end that names no opener.
+    PairedEnd(usize),
     EndRun,
     Take,
 }
@@ -22,7 +26,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => Just(Step::Open),
         4 => any::<usize>().prop_map(Step::Note),
-        3 => any::<usize>().prop_map(Step::End),
+        2 => any::<usize>().prop_map(Step::End),
+        1 => any::<usize>().prop_map(Step::PairedEnd),
         1 => Just(Step::EndRun),
         2 => Just(Step::Take),
     ];
@@ -56,8 +61,31 @@ impl Stream {
         self.event(kind, format!("{{\"opener_id\":\"{id}\"}}"))
     }
 
+    /// The batch of a step.
+    fn batch(&mut self, step: &Step) -> Batch {
+        let mut paired = Vec::new();
+        if let Step::PairedEnd(pick) = step
+            && !self.open.is_empty()
+        {
+            let opener_id = self.open[pick % self.open.len()].clone();
+            paired.push(Paired {
+                index: 0,
+                opener_id,
+            });
+        }
+        let request_id = Text::new(format!("r{}", self.run));
+        let (events, ends) = self.events(step);
+        self.run += u64::from(ends);
+        let ended = ends.then(|| RunEnd {
+            request_id,
+            after: events.len(),
+        });
+        let ended: Vec<_> = ended.into_iter().collect();
+        Batch::new(events, ended).with_paired(paired)
+    }
+
     /// The events of a step, and whether they end their run.
-    fn batch(&mut self, step: &Step) -> (Vec<TraceEvent>, bool) {
+    fn events(&mut self, step: &Step) -> (Vec<TraceEvent>, bool) {
         match step {
             Step::Open => {
                 let parent = self
@@ -77,6 +105,11 @@ impl Stream {
             Step::End(pick) if !self.open.is_empty() => {
                 let id = self.open.remove(pick % self.open.len());
                 (vec![self.of_opener(EventKind::OpEnd, &id)], false)
+            }
+            Step::PairedEnd(pick) if !self.open.is_empty() => {
+                let id = self.open.remove(pick % self.open.len());
+                let payload = format!("{{\"ends\":\"{id}\"}}");
+                (vec![self.event(EventKind::OpEnd, payload)], false)
             }
             Step::EndRun => {
                 let open = std::mem::take(&mut self.open);
@@ -100,6 +133,7 @@ struct Sums {
     /// Events that left the queue, handed on or not.
     left: u64,
     taken: Vec<TraceEvent>,
+    ended: BTreeSet<String>,
 }
 
 fn take(queue: &mut Queue, sums: &mut Sums) -> bool {
@@ -109,7 +143,11 @@ fn take(queue: &mut Queue, sums: &mut Sums) -> bool {
     queue.done(popped.waiting.events(), popped.waiting.bytes);
     sums.left += popped.waiting.events() as u64;
     sums.dropped += popped.dropped.total();
+    sums.made += popped.made;
     sums.taken.extend_from_slice(popped.batch.events());
+    let ended = popped.batch.ended().iter();
+    sums.ended
+        .extend(ended.map(|end| end.request_id.to_string()));
     true
 }
 
@@ -129,15 +167,9 @@ fn play(steps: &[Step], max_events: usize, drops_oldest: bool) -> Sums {
             in_queue -= sums.left - before;
             continue;
         }
-        let (events, ends) = stream.batch(step);
-        sums.pushed += events.len() as u64;
-        let ended = ends.then(|| RunEnd {
-            request_id: Text::new(format!("r{}", stream.run)),
-            after: events.len(),
-        });
-        stream.run += u64::from(ends);
-        let ended: Vec<_> = ended.into_iter().collect();
-        let admitted = queue.push(&Waiting::new(Batch::new(events, ended)));
+        let batch = stream.batch(step);
+        sums.pushed += batch.len() as u64;
+        let admitted = queue.push(&Waiting::new(batch));
         sums.made += admitted.made;
         sums.dropped += admitted.dropped.total();
         sums.ends_without_room += admitted.dropped.of(DropCause::QueueFull, &EventKind::OpEnd);
@@ -147,6 +179,9 @@ fn play(steps: &[Step], max_events: usize, drops_oldest: bool) -> Sums {
     }
     while take(&mut queue, &mut sums) {}
     assert_eq!((queue.events, queue.bytes), (0, 0));
+    assert!(queue.refused.is_empty() && queue.evicted.is_empty());
+    assert!(queue.known.is_empty() && queue.handed.is_empty());
+    assert!(queue.missing.is_empty());
     sums
 }
 
@@ -161,7 +196,10 @@ proptest! {
         prop_assert_eq!(sums.pushed + sums.made, sums.dropped + sums.taken.len() as u64);
         let mut open = BTreeSet::new();
         for event in &sums.taken {
-            let id = event.view().opener_id().map(|id| id.to_string());
+            let ends = event.payload.text().split('"').nth(3);
+            let ends = ends.filter(|_| event.payload.text().starts_with("{\"ends\""));
+            let named = event.view().opener_id().map(|id| id.to_string());
+            let id = named.or(ends.map(str::to_owned));
             match (&event.kind, id) {
                 (EventKind::OpStart, _) => {
                     open.insert(event.event_id.to_string());
@@ -176,6 +214,9 @@ proptest! {
             }
         }
         prop_assert_eq!(open.len() as u64, sums.ends_without_room, "only these lost their ends");
+        for event in &sums.taken {
+            prop_assert!(sums.ended.contains(&*event.request_id), "a run that is left open");
+        }
     }
 
     #[test]
