@@ -5,12 +5,14 @@
 //! read again, sorted and compared event by event. Deep replays both sides as well, while they are read.
 
 mod deep;
+mod excuse;
 mod explain;
 mod groups;
 mod journal;
 mod parts;
 mod scan;
 mod selftest;
+mod unread;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ use runtrail_replay::verify::{Finding, Findings, Outcome, RunSum};
 use crate::failure::Failure;
 
 pub(crate) use selftest::selftest;
+use unread::Unread;
 
 /// How much is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +79,10 @@ pub(crate) struct Verified {
     pub(crate) runs_compared_closely: u64,
     /// Runs whose replays agree.
     pub(crate) replays_matching: u64,
+    /// What of the sources is no event, or could not be read.
+    unread: Unread,
+    /// What differs in runs that were compared closely, until it is known whether there is a reason.
+    differences: Findings,
     /// Events of the sources that the lake lacks, those of missing runs among them.
     missing_events: u64,
     /// Events of the lake alone in which a pipeline says what of a run it lost, up to a limit.
@@ -94,17 +101,20 @@ pub(crate) fn verify(job: &Job<'_>) -> Result<Verified, Failure> {
             verified.findings.add(Finding::new(Outcome::Limited, what));
             return Ok(verified);
         }
-        if job.depth >= Depth::Replays {
-            let compared = deep::compare(job, &mut verified, &mut suspects)?;
-            explain::explain(job, &compared.differing, &suspects, &mut verified)?;
-            deep::tell(job, &compared, &mut verified)?;
+        let (differing, replays) = if job.depth >= Depth::Replays {
+            let deep::Compared { differing, replays } =
+                deep::compare(job, &mut verified, &mut suspects)?;
+            (differing, Some(replays))
         } else {
-            let differing = scan::compare(job, &mut verified, &mut suspects)?;
-            explain::explain(job, &differing, &suspects, &mut verified)?;
+            (scan::compare(job, &mut verified, &mut suspects)?, None)
+        };
+        explain::explain(job, &differing, &suspects, &mut verified)?;
+        excuse::excuse(job, &mut verified);
+        if let Some(replays) = replays {
+            deep::tell(job, &replays, &mut verified)?;
         }
     }
     parts::name_what_no_run_explains(&suspects, &mut verified.findings);
-    journal::excuse(job, &mut verified);
     Ok(verified)
 }
 

@@ -14,6 +14,7 @@ mod it {
     mod journal;
     mod lake;
     mod losses;
+    mod not_compared;
     mod replay;
     mod runs;
     mod sources;

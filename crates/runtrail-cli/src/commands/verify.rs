@@ -117,9 +117,7 @@ fn sums(depth: Depth, verified: &Verified) -> Vec<String> {
         }
         if verified.rejected > 0 {
             let lines_ = human::counted(verified.rejected, "line");
-            lines.push(format!(
-                "{lines_} of the sources hold no event, and were not compared"
-            ));
+            lines.push(format!("{lines_} of the sources hold no event"));
         }
     }
     if depth >= Depth::Replays {

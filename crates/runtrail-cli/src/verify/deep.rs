@@ -8,6 +8,7 @@
 
 mod copy;
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
@@ -23,6 +24,7 @@ use runtrail_replay::{Checksum, Limited, Projections, ReplayError, ReplayOptions
 use super::groups::RowGroups;
 use super::parts::Suspects;
 use super::scan::{compared, interrupted, note_report, settle, temp_failed};
+use super::unread::Unread;
 use super::{Job, Verified};
 use crate::code::Code;
 use crate::failure::Failure;
@@ -39,7 +41,7 @@ const ORDER_SHARE: usize = 2;
 pub(super) struct Compared {
     /// The runs whose events differ.
     pub(super) differing: HashMap<RunKey, Differing>,
-    replays: Comparison,
+    pub(super) replays: Comparison,
 }
 
 /// Reads and replays both sides.
@@ -67,14 +69,14 @@ pub(super) fn compare(
 /// Names the runs whose replays differ, and of which nothing else has been told.
 pub(super) fn tell(
     job: &Job<'_>,
-    compared: &Compared,
+    replays: &Comparison,
     verified: &mut Verified,
 ) -> Result<(), Failure> {
     let listed = verified.findings.listed.iter();
     let known = listed.filter_map(|finding| finding.run.as_deref());
     let known: HashSet<RunKey> = known.map(run_key).collect();
     // A run of which the events differ has been told already, and so has one that a side lacks.
-    let both = compared.replays.differing.iter();
+    let both = replays.differing.iter();
     let both = both.filter(|(_, sides)| sides.source > 0 && sides.copy > 0);
     let unknown = both.map(|(run, _)| run).filter(|run| !known.contains(run));
     let unknown: Vec<RunKey> = unknown.copied().collect();
@@ -211,10 +213,17 @@ fn read_sources(
         threads: 1,
         temp_dir: job.temp.map(Into::into),
     };
+    let unread = RefCell::new(Unread::default());
+    let archive = archive.on_reject(|reject| {
+        unread.borrow_mut().note(reject);
+        Ok(())
+    });
     let mut sorted = archive.sorted(job.read, sort)?;
     let mut side = Side::new(job);
     side.replay(&mut sorted, job)?;
-    note_report(sorted.report(), verified);
+    let report = sorted.report().clone();
+    drop(sorted);
+    note_report(&report, unread.into_inner(), verified);
     Ok(side)
 }
 

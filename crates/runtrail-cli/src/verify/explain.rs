@@ -146,7 +146,7 @@ impl Close<'_> {
         if outcome == Outcome::ExtraEvent && is_note(event) && notes.len() < MAX_REMEMBERED {
             notes.push(finding);
         } else {
-            self.verified.findings.add(finding);
+            self.verified.differences.add(finding);
         }
     }
 
@@ -179,7 +179,7 @@ impl Close<'_> {
             self.verified.missing_events += run.source;
             let part = self.part_of(&id, Outcome::MissingRun);
             let finding = Finding::new(Outcome::MissingRun, what).run(id.as_str());
-            self.verified.findings.add(Finding { part, ..finding });
+            self.verified.differences.add(Finding { part, ..finding });
             self.run = Run::default();
             return;
         }
@@ -216,7 +216,7 @@ impl Close<'_> {
             let what = format!("{again} rows of this run are in the lake more than once");
             let part = self.part_of(&id, Outcome::Count);
             let finding = Finding::new(Outcome::Count, what).run(id.as_str());
-            self.verified.findings.add(Finding { part, ..finding });
+            self.verified.differences.add(Finding { part, ..finding });
         }
         // Exact repeats in the sources, which an export leaves out, are no difference.
         self.verified.runs_matching += u64::from(self.run.findings == 0);
@@ -279,7 +279,7 @@ fn sorted_source(job: &Job<'_>, differing: &Runs) -> Result<Sorted<'static>, Fai
     let mut picking = Picking {
         sorter: sorter(job),
         differing,
-        last: (String::new(), false),
+        last: None,
     };
     let mut reader = Reader::new(job.read, &progress);
     for input in &sources.inputs {
@@ -292,7 +292,8 @@ fn sorted_source(job: &Job<'_>, differing: &Runs) -> Result<Sorted<'static>, Fai
 struct Picking<'p> {
     sorter: Sorter,
     differing: &'p Runs,
-    last: (String, bool),
+    /// The latest run, and whether it is one of them: the next event is often of the same.
+    last: Option<(String, bool)>,
 }
 
 impl Sink for Picking<'_> {
@@ -301,11 +302,14 @@ impl Sink for Picking<'_> {
     }
 
     fn wants(&mut self, request_id: &str) -> bool {
-        if self.last.0 != request_id {
-            let wanted = self.differing.contains_key(&run_key(request_id));
-            self.last = (request_id.to_owned(), wanted);
+        if let Some((last, wanted)) = &self.last
+            && last == request_id
+        {
+            return *wanted;
         }
-        self.last.1
+        let wanted = self.differing.contains_key(&run_key(request_id));
+        self.last = Some((request_id.to_owned(), wanted));
+        wanted
     }
 
     fn events(&mut self, events: Vec<TraceEvent>, _bytes: usize) -> Result<(), ArchiveError> {

@@ -1,13 +1,9 @@
 //! What the log and the journals say of the exports that made a lake.
 
-use std::collections::BTreeMap;
-
-use runtrail_archive::resolve_with;
 use runtrail_journal::{FOLDER_OF_LAKE, Journal, JournalError, JournalFile, State, list};
 use runtrail_replay::verify::{Finding, Findings, Outcome};
 
-use super::{Job, Verified};
-use crate::load::open_lake;
+use super::Job;
 
 /// Says whether the exports ended.
 pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
@@ -39,54 +35,8 @@ pub(super) fn check(job: &Job<'_>, findings: &mut Findings) {
     }
 }
 
-/// Turns what is missing for a reason that is known into what it is: sources that have grown since, and
-/// events that a pipeline left out and said so.
-pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
-    let lost = [Outcome::MissingEvent, Outcome::MissingRun];
-    let findings = &mut verified.findings;
-    let is_missing = lost.iter().any(|outcome| findings.count(*outcome) > 0);
-    let mut why = None;
-    if is_missing && job.lake.listing().missing.is_empty() {
-        if let Some(pending) = grown(job) {
-            findings.add(pending);
-            why = Some(Outcome::Pending);
-        } else if (1..=left_out(job)).contains(&verified.missing_events) {
-            why = Some(Outcome::SampledOut);
-        }
-    }
-    if let Some(why) = why {
-        for outcome in lost {
-            findings.relabel(outcome, why);
-        }
-    }
-    // They are nowhere else, and not more than what they tell of.
-    for mut note in std::mem::take(&mut verified.notes) {
-        if why == Some(Outcome::SampledOut) {
-            note.outcome = Outcome::SampledOut;
-        }
-        findings.add(note);
-    }
-}
-
-/// Says that a source has grown since it was exported, if one has.
-fn grown(job: &Job<'_>) -> Option<Finding> {
-    let mut known: BTreeMap<&str, u64> = BTreeMap::new();
-    let records = job.lake.listing().records.iter();
-    for source in records.flat_map(|record| &record.sources) {
-        let bytes = known.entry(&source.name).or_default();
-        *bytes = (*bytes).max(source.bytes);
-    }
-    let inputs = resolve_with(job.sources, &open_lake).ok()?.inputs;
-    let (name, bytes) = known.iter().find(|(name, bytes)| {
-        let now = inputs.iter().find(|input| input.name() == **name);
-        **bytes > 0 && now.is_some_and(|input| input.size() > **bytes)
-    })?;
-    let what = format!("it has grown beyond the {bytes} bytes that were exported");
-    Some(Finding::new(Outcome::Pending, what).part(*name))
-}
-
 /// How many events were left out on the way to the lake, as its journals say.
-fn left_out(job: &Job<'_>) -> u64 {
+pub(super) fn left_out(job: &Job<'_>) -> u64 {
     let journals = journals(job).unwrap_or_default().into_iter();
     let journals = journals.filter_map(|file| Journal::read(file.path()).ok());
     journals

@@ -17,6 +17,7 @@ use runtrail_replay::verify::{
 
 use super::groups::{RowGroups, problems_of};
 use super::parts::Suspects;
+use super::unread::Unread;
 use super::{Job, Verified};
 use crate::code::Code;
 use crate::failure::Failure;
@@ -123,6 +124,7 @@ fn source_sums(job: &Job<'_>, verified: &mut Verified) -> Result<RunSums, Failur
         digester: EventDigester::default(),
         last: (String::new(), run_key("")),
         folder: job.temp.map_or_else(std::env::temp_dir, Into::into),
+        unread: Unread::default(),
     };
     let mut reader = Reader::new(job.read, &progress);
     for input in &sources.inputs {
@@ -131,20 +133,16 @@ fn source_sums(job: &Job<'_>, verified: &mut Verified) -> Result<RunSums, Failur
             return Err(interrupted());
         }
     }
-    note_report(&reader.finish(), verified);
-    Ok(adding.sums)
+    let Adding { sums, unread, .. } = adding;
+    note_report(&reader.finish(), unread, verified);
+    Ok(sums)
 }
 
 /// Notes what of the sources is no event, or could not be read.
-pub(super) fn note_report(report: &ReadReport, verified: &mut Verified) {
+pub(super) fn note_report(report: &ReadReport, mut unread: Unread, verified: &mut Verified) {
     verified.rejected = report.rejected();
-    for (file, why) in &report.failed {
-        let finding = Finding::new(
-            Outcome::Unreadable,
-            format!("the source cannot be read: {why}"),
-        );
-        verified.findings.add(finding.part(file));
-    }
+    unread.ended(report);
+    verified.unread = unread;
 }
 
 /// Adds up the events of the sources.
@@ -154,6 +152,7 @@ struct Adding {
     /// The latest run: the next event is often of the same.
     last: (String, RunKey),
     folder: std::path::PathBuf,
+    unread: Unread,
 }
 
 impl Sink for Adding {
@@ -180,7 +179,8 @@ impl Sink for Adding {
         Ok(())
     }
 
-    fn reject(&mut self, _reject: Reject) -> Result<(), ArchiveError> {
+    fn reject(&mut self, reject: Reject) -> Result<(), ArchiveError> {
+        self.unread.note(&reject);
         Ok(())
     }
 }
