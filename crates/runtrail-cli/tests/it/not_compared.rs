@@ -202,3 +202,42 @@ fn a_run_without_a_name_is_compared_like_any_other() {
         "{report:#}"
     );
 }
+
+#[test]
+fn an_export_without_its_journal_may_not_have_ended() {
+    let session = Session::new();
+    session.write("events.jsonl", text(&runs("r", 3)));
+    session.answer(&["export", "events.jsonl", "--to", "lake"]);
+    session.write("more.jsonl", text(&runs("s", 3)));
+    session.answer(&["export", "more.jsonl", "--to", "lake"]);
+    let sources = ["events.jsonl", "more.jsonl"];
+    let journals = session.files("lake/_runtrail/journal");
+    assert_eq!(journals.len(), 2);
+    let checks = |missing: u64| {
+        for depth in [&[][..], &["--quick"], &["--deep"]] {
+            let (report, code) = verify(&session, &sources, depth);
+            assert_eq!(
+                (code, &report["outcomes"]),
+                (4, &json!({ "interrupted": missing })),
+                "{depth:?}: {report:#}"
+            );
+        }
+    };
+    fs::remove_file(&journals[0].0).unwrap();
+    checks(1);
+    let (report, _) = verify(&session, &sources, &["--quick"]);
+    let record = "_runtrail/log/00000000000000000000.json";
+    assert_eq!(report["findings"][0]["part"], record);
+    fs::remove_dir_all(session.path("lake/_runtrail/journal")).unwrap();
+    checks(2);
+    // A journal that ends before it names what was written may be that of a record.
+    let (path, journal) = &journals[0];
+    let begun = journal
+        .split_inclusive(|byte| *byte == b'\n')
+        .next()
+        .unwrap();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, begun).unwrap();
+    fs::write(&journals[1].0, &journals[1].1).unwrap();
+    assert_match(&session, &sources, &[]);
+}

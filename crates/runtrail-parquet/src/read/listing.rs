@@ -314,7 +314,7 @@ impl Listing {
 
 impl LogRecord {
     /// Returns the parts that it lists.
-    fn parts(&self) -> impl Iterator<Item = ListedPart> {
+    pub fn parts(&self) -> impl Iterator<Item = ListedPart> {
         self.parts.iter().filter_map(|part| {
             let mut tables = Table::ALL.into_iter();
             let table = tables.find(|table| table.as_str() == part.table)?;
