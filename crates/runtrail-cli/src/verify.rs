@@ -66,6 +66,8 @@ pub(crate) struct Job<'j> {
 #[derive(Debug, Default)]
 pub(crate) struct Verified {
     pub(crate) findings: Findings,
+    /// Whether an export that has not ended has files in the lake: what is missing may be on its way.
+    is_under_way: bool,
     /// Parts that were looked at.
     pub(crate) parts: u64,
     /// The events and digests of the sources, and of the lake.

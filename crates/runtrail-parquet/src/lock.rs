@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::LakeError;
 use crate::lake::undo;
 use crate::store::create_dirs;
-use crate::work::{WorkDir, is_there, missing};
+use crate::work::{STAGING, WorkDir, is_there, missing};
 
 /// How often the folder is looked for again where others take it away.
 const ATTEMPTS: usize = 100;
@@ -71,7 +71,7 @@ impl LakeLock {
     /// Removes what killed exports left in the lake: files that they announced and did not record, parts
     /// that gave way to others, and what they staged.
     pub fn tidy(&self) -> Result<(), LakeError> {
-        let staging = self.root.join("_runtrail/tmp");
+        let staging = self.root.join(STAGING);
         if !staging.is_dir() {
             return Ok(());
         }

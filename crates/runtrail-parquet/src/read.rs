@@ -28,6 +28,7 @@ pub use part::EventPart;
 use crate::carried::{self, CarriedRun};
 use crate::error::LakeReadError;
 use crate::settings::Table;
+use crate::work::{STAGING, announced};
 use events::Gatherer;
 
 /// Reads a lake in a folder on local disk.
@@ -123,6 +124,13 @@ impl LakeReader {
             root: self.root.clone(),
             listing: Arc::new(listing),
         }
+    }
+
+    /// Returns the files that exports which have not ended make visible, by path: no record of the log may list
+    /// them yet. They are looked up now, and not when the lake was opened.
+    pub fn announced(&self) -> Result<BTreeSet<String>, LakeReadError> {
+        let staging = self.root.join(STAGING);
+        announced(&staging).map_err(|error| LakeReadError::io(&staging, error))
     }
 
     /// Returns the runs that earlier exports carry, to be continued; see

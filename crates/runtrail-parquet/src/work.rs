@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use crate::error::LakeError;
 use crate::store::create_dirs;
 
+/// Where the exports of a lake make their work folders, within the lake.
+pub(crate) const STAGING: &str = "_runtrail/tmp";
 /// Guards the making and removing of work folders.
 const GUARD: &str = ".lock";
 /// Held by an export for as long as it lives, in its work folder.
@@ -187,6 +189,35 @@ fn is_alone(parent: &Path) -> bool {
     entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == GUARD))
 }
 
+/// Returns what exports that have not ended announced: some are under way, and others were killed.
+pub(crate) fn announced(parent: &Path) -> io::Result<BTreeSet<String>> {
+    let entries = match fs::read_dir(parent) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+        entries => entries?,
+    };
+    let mut announced = BTreeSet::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            announced.extend(announced_in(&path)?);
+        }
+    }
+    Ok(announced)
+}
+
+/// Returns what the export of a work folder announced.
+fn announced_in(folder: &Path) -> io::Result<Vec<String>> {
+    let paths = match fs::read_to_string(folder.join(ANNOUNCED)) {
+        Ok(paths) => paths,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => return Err(error),
+    };
+    // The end of a line that was cut names a file that never became visible.
+    let whole = paths.split_inclusive('\n');
+    let whole = whole.filter_map(|line| line.strip_suffix('\n').map(str::to_owned));
+    Ok(whole.collect())
+}
+
 fn remove_abandoned(
     parent: &Path,
     undo: &dyn Fn(BTreeSet<String>) -> io::Result<()>,
@@ -197,14 +228,7 @@ fn remove_abandoned(
         if !path.is_dir() {
             continue;
         }
-        let paths = match fs::read_to_string(path.join(ANNOUNCED)) {
-            Ok(paths) => paths,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error),
-        };
-        // The end of a line that was cut names a file that never became visible.
-        let whole = paths.split_inclusive('\n');
-        let whole = whole.filter_map(|line| line.strip_suffix('\n').map(str::to_owned));
+        let whole = announced_in(&path)?;
         let is_abandoned = match File::open(path.join(ALIVE)) {
             Ok(alive) => alive.try_lock().is_ok(),
             Err(_) => true,

@@ -12,8 +12,8 @@ use crate::load::open_lake;
 /// What the sources have and the lake does not.
 const LOST: [Outcome; 2] = [Outcome::MissingEvent, Outcome::MissingRun];
 
-/// Says what was not compared, and turns what differs for a reason that is known into what it is: sources
-/// that have grown since, events that a pipeline left out and said so, and events of the lake that may stand
+/// Says what was not compared, and turns what differs for a reason that is known into what it is: events that
+/// an export has not recorded yet, sources that have grown since, events that a pipeline left out and said so, and events of the lake that may stand
 /// where the sources could not be read.
 pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
     let mut differences = std::mem::take(&mut verified.differences);
@@ -28,7 +28,9 @@ pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
     let gap = verified.unread.tell(job, unmet, findings);
     let mut why = None;
     if is_missing && is_whole {
-        if grown.is_some() {
+        if verified.is_under_way {
+            why = Some(Outcome::Interrupted);
+        } else if grown.is_some() {
             why = Some(Outcome::Pending);
         } else if (1..=journal::left_out(job)).contains(&verified.missing_events) {
             why = Some(Outcome::SampledOut);

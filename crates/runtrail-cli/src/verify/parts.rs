@@ -1,9 +1,12 @@
 //! The lake's files: whether they are there, whole, and no others.
 
-use runtrail_parquet::{ListedPart, PartCheck, Table};
+use std::collections::BTreeSet;
+
+use runtrail_parquet::{LakeReader, ListedPart, Listing, PartCheck, Table};
 use runtrail_replay::verify::{Finding, Findings, Outcome};
 
 use super::{Depth, Job, Verified};
+use crate::code::Code;
 use crate::failure::Failure;
 
 /// Parts that something is wrong with.
@@ -34,7 +37,15 @@ pub(super) fn check(job: &Job<'_>, verified: &mut Verified) -> Result<Suspects, 
         let what = format!("a record of the log cannot be read: {why}");
         findings.add(Finding::new(Outcome::Unreadable, what).part(path));
     }
+    let seen_again = SeenAgain::of(job)?;
     for part in &listing.missing {
+        if !seen_again.listing.missing.contains(part) {
+            let what =
+                "an export put other parts in the place of this one while the lake was looked at";
+            findings.add(Finding::new(Outcome::Interrupted, what).part(&part.path));
+            verified.is_under_way = true;
+            continue;
+        }
         let rows = part
             .rows
             .map_or(String::new(), |rows| format!(" with {rows} rows"));
@@ -45,6 +56,11 @@ pub(super) fn check(job: &Job<'_>, verified: &mut Verified) -> Result<Suspects, 
         }
     }
     for path in &listing.stray {
+        if let Some(what) = seen_again.excuse(path) {
+            findings.add(Finding::new(Outcome::Interrupted, what).part(path));
+            verified.is_under_way = true;
+            continue;
+        }
         let runs = job
             .lake
             .check_file(path, false)
@@ -55,6 +71,9 @@ pub(super) fn check(job: &Job<'_>, verified: &mut Verified) -> Result<Suspects, 
             Finding::new(Outcome::ExtraEvent, what).part(path),
             runs,
         ));
+    }
+    if seen_again.is_of_first_export {
+        verified.is_under_way = true;
     }
     for part in &listing.parts {
         verified.parts += 1;
@@ -71,6 +90,54 @@ pub(super) fn check(job: &Job<'_>, verified: &mut Verified) -> Result<Suspects, 
         }
     }
     Ok(suspects)
+}
+
+/// What a second look says of files that are not as the log says: exports go on meanwhile.
+///
+/// An export announces its files before they become visible, and records them before it takes the
+/// announcement back. So a file that was visible and is not announced any more is recorded, if it is not that
+/// of somebody else.
+struct SeenAgain {
+    announced: BTreeSet<String>,
+    listing: Listing,
+    /// Whether an export that has not ended is the first one of the lake: all files count as its parts then.
+    is_of_first_export: bool,
+}
+
+impl SeenAgain {
+    fn of(job: &Job<'_>) -> Result<Self, Failure> {
+        let failed = |error| Failure::of(Code::Io, &error);
+        let before = job.lake.listing();
+        let is_first = before.records.is_empty() && before.bad_records.is_empty();
+        if before.missing.is_empty() && before.stray.is_empty() && !is_first {
+            return Ok(Self {
+                announced: BTreeSet::new(),
+                listing: Listing::default(),
+                is_of_first_export: false,
+            });
+        }
+        let announced = job.lake.announced().map_err(failed)?;
+        let now = LakeReader::open(job.lake.root()).map_err(failed)?;
+        let is_announced = |part: &ListedPart| announced.contains(&part.path);
+        Ok(Self {
+            is_of_first_export: is_first && before.parts.iter().any(is_announced),
+            listing: now.map_or_else(Listing::default, |now| now.listing().clone()),
+            announced,
+        })
+    }
+
+    /// Says why a file that no record listed is no file too many.
+    fn excuse(&self, path: &String) -> Option<&'static str> {
+        if self.announced.contains(path) {
+            Some(
+                "an export that has not ended announced this file, and no record of the log lists it yet",
+            )
+        } else if !self.listing.stray.contains(path) {
+            Some("an export recorded this file, or took it back, while the lake was looked at")
+        } else {
+            None
+        }
+    }
 }
 
 fn outcome_of_loss(table: Table) -> Outcome {

@@ -241,3 +241,44 @@ fn an_export_without_its_journal_may_not_have_ended() {
     fs::write(&journals[1].0, &journals[1].1).unwrap();
     assert_match(&session, &sources, &[]);
 }
+
+#[test]
+fn files_of_an_export_that_is_under_way_are_not_too_many() {
+    let session = Session::new();
+    session.write("events.jsonl", text(&runs("r", 3)));
+    session.answer(&["export", "events.jsonl", "--to", "lake"]);
+    session.write("more.jsonl", text(&runs("s", 3)));
+    session.answer(&["export", "more.jsonl", "--to", "lake"]);
+    // As it was when all files were visible, and before the record was.
+    let log = session.files("lake/_runtrail/log").remove(1);
+    let record: Value = serde_json::from_slice(&log.1).unwrap();
+    let parts = record["parts"].as_array().unwrap();
+    let paths = parts.iter().map(|part| part["path"].as_str().unwrap());
+    let announced: String = paths.flat_map(|path| [path, "\n"]).collect();
+    fs::remove_file(&log.0).unwrap();
+    let sources = ["events.jsonl", "more.jsonl"];
+    let (report, code) = verify(&session, &sources, &["--quick"]);
+    let files = announced.lines().count();
+    assert_eq!(
+        (code, &report["outcomes"]),
+        (1, &json!({ "extra_event": files }))
+    );
+    session.write("lake/_runtrail/tmp/export-1/announced", &announced);
+    let (report, code) = verify(&session, &sources, &["--quick"]);
+    assert_eq!(
+        (code, &report["outcomes"]),
+        (4, &json!({ "interrupted": files })),
+        "{report:#}"
+    );
+    let outcomes = json!({ "interrupted": files + 3 });
+    assert_not_compared(&session, &sources, &[], &outcomes);
+    // A file of somebody else is one too many all the same.
+    let first = announced.lines().next().unwrap();
+    let stray = session
+        .path("lake")
+        .join(first)
+        .with_file_name("copy.parquet");
+    fs::copy(session.path("lake").join(first), stray).unwrap();
+    let (report, code) = verify(&session, &sources, &["--quick"]);
+    assert_eq!((code, &report["outcomes"]["extra_event"]), (1, &json!(1)));
+}

@@ -17,7 +17,7 @@ use crate::error::LakeError;
 use crate::settings::{LakeSettings, MIN_MEMORY, Partition, Tables};
 use crate::store::Store;
 use crate::waiting::Waiting;
-use crate::work::{WorkDir, missing};
+use crate::work::{STAGING, WorkDir, missing};
 
 /// Where a lake is to be.
 enum Destination {
@@ -79,7 +79,7 @@ impl LakeBuilder {
         }
         let (store, work) = match self.destination {
             Destination::Local(root) => {
-                let staging = root.join("_runtrail/tmp");
+                let staging = root.join(STAGING);
                 let made = missing(&staging);
                 let store = Store::local(&root)?;
                 let undo = |announced| tidy::undo(&root, &announced);
