@@ -93,6 +93,27 @@ fn a_file_of_spans_is_written_and_can_be_sent() {
 }
 
 #[test]
+fn bad_lines_beside_a_file_of_spans_are_kept() {
+    let session = Session::with_demo();
+    let archive = session.files(ARCHIVE).remove(0).1;
+    session.write("bad.jsonl", [&archive, b"garbage\n".as_slice()].concat());
+    let to_file = [
+        "export",
+        "bad.jsonl",
+        "--to",
+        "spans.jsonl",
+        "--exporter",
+        "otlp-json",
+    ];
+    for _ in 0..2 {
+        let ended = session.run(&to_file);
+        assert_eq!(ended.code, 3, "{}", ended.stderr);
+        let kept = std::fs::read_to_string(session.path("spans.jsonl.quarantine.jsonl")).unwrap();
+        assert!(kept.contains("\"text\":\"garbage\""), "{kept}");
+    }
+}
+
+#[test]
 fn what_is_refused_is_kept_counted_and_can_be_sent_again() {
     let mut session = Session::with_demo();
     let refusing = Receiver::http(|request| match request.number {

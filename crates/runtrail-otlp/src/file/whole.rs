@@ -74,14 +74,24 @@ fn clear_left_overs(folder: &Path, prefix: &str) {
     for entry in entries {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with(prefix)
-            && name.ends_with(".tmp")
+        if is_staged(&name, prefix)
             && let Ok(file) = File::open(entry.path())
             && file.try_lock().is_ok()
         {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+/// Whether a name is one that [`WholeFile::begin`] gives, and not that of a file which stands beside it under
+/// a longer one.
+fn is_staged(name: &str, prefix: &str) -> bool {
+    let own = name
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_suffix(".tmp"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    own.and_then(|own| own.split_once('-'))
+        .is_some_and(|(process, number)| is_number(process) && is_number(number))
 }
 
 fn folder_of(place: &Path) -> &Path {
