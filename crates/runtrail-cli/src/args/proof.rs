@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::{FalseyValueParser, PossibleValuesParser};
+use runtrail_core::time::{ParseTimeError, Timestamp};
 use runtrail_replay::{Cutoff, Projections};
 
 use super::{Format, ReadArgs, ShowArgs, after_help};
-use crate::size::{parse_bytes, parse_duration, parse_time};
+use crate::size::{parse_bytes, parse_duration};
 
 const REPLAY_EXAMPLES: &str =
     "  runtrail replay nightly/ 7f3a                        the whole run, and its checksum
@@ -23,7 +24,8 @@ pub(crate) struct ReplayArgs {
     /// The archive or the lake, and last the run: the start of its id
     #[arg(value_name = "SOURCE|RUN", required = true, num_args = 2..)]
     pub(crate) sources_and_run: Vec<String>,
-    /// The moment, itself included: a time, +2.5s after the start, seq:N, event:ID or end
+    /// The moment, itself included: a time, +2.5s after the start, seq:N, event:ID or end. A time without
+    /// a UTC offset is one of --assume-tz
     #[arg(
         long,
         value_name = "MOMENT",
@@ -52,7 +54,13 @@ pub(crate) enum At {
     /// One that a run's events tell by themselves.
     Cutoff(Cutoff),
     /// So many milliseconds after the run's first event.
-    After(f64),
+    After {
+        millis: f64,
+        /// As it was written.
+        text: String,
+    },
+    /// A time that states no UTC offset, as it was written.
+    WithoutOffset(String),
 }
 
 impl FromStr for At {
@@ -64,7 +72,8 @@ impl FromStr for At {
             return Ok(Self::Cutoff(Cutoff::End));
         }
         if let Some(after) = text.strip_prefix('+') {
-            return parse_duration(after).map(Self::After);
+            let text = text.to_owned();
+            return parse_duration(after).map(|millis| Self::After { millis, text });
         }
         if let Some(seq) = text.strip_prefix("seq:") {
             let seq = seq
@@ -75,11 +84,17 @@ impl FromStr for At {
         if let Some(id) = text.strip_prefix("event:") {
             return Ok(Self::Cutoff(Cutoff::Event(id.to_owned())));
         }
-        let time = parse_time(text).map_err(|_| {
-            "expected a time such as 2026-11-20T03:12:04Z, or +2.5s, seq:41, event:ID or end"
-                .to_owned()
-        })?;
-        Ok(Self::Cutoff(Cutoff::Time(time)))
+        match Timestamp::parse_with(text, None) {
+            Ok(time) => Ok(Self::Cutoff(Cutoff::Time(time))),
+            // Whether it is a time at all does not depend on the offset.
+            Err(ParseTimeError::NoOffset) if Timestamp::parse_with(text, Some(0)).is_ok() => {
+                Ok(Self::WithoutOffset(text.to_owned()))
+            }
+            Err(_) => Err(
+                "expected a time such as 2026-11-20T03:12:04Z, or +2.5s, seq:41, event:ID or end"
+                    .to_owned(),
+            ),
+        }
     }
 }
 
@@ -133,7 +148,13 @@ mod tests {
     fn moments_are_told_apart_by_how_they_are_written() {
         let at = |text: &str| text.parse::<At>();
         assert_eq!(at("end"), Ok(At::Cutoff(Cutoff::End)));
-        assert_eq!(at("+2.5s"), Ok(At::After(2500.0)));
+        let after = At::After {
+            millis: 2500.0,
+            text: "+2.5s".into(),
+        };
+        assert_eq!(at(" +2.5s"), Ok(after));
+        let local = "2026-11-20 03:12:04.5";
+        assert_eq!(at(local), Ok(At::WithoutOffset(local.into())));
         assert_eq!(at("seq:41"), Ok(At::Cutoff(Cutoff::Seq(41))));
         assert_eq!(at("event:a:b"), Ok(At::Cutoff(Cutoff::Event("a:b".into()))));
         assert!(matches!(

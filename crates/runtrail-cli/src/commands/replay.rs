@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use runtrail_core::event::TraceEvent;
 use runtrail_core::json::RawJson;
 use runtrail_core::printable::Printable;
+use runtrail_core::time::Timestamp;
 use runtrail_replay::{
     Cutoff, Projections, ReplayError, ReplayOptions, Replayed, Status, UsageState, replay,
 };
@@ -23,8 +24,9 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Outcome {
     let Some((wanted, sources)) = args.sources_and_run.split_last() else {
         return Err(Failure::usage("name a source and a run"));
     };
+    let at = settled(&args.at, args.read.assume_tz)?;
     let mut loaded = load(sources, &args.read, Selection::run(wanted), out)?;
-    let replayed = match replay_of(&mut loaded, args) {
+    let replayed = match replay_of(&mut loaded, &at, args) {
         Ok(replayed) => replayed,
         Err(failure) => return loaded.fail(failure, out),
     };
@@ -32,15 +34,15 @@ pub(crate) fn run(args: &ReplayArgs, out: &mut Out) -> Outcome {
     let glyphs = Glyphs::new(out.terminal.unicode, out.terminal.out_colour);
     let clock = args.show.clock();
     let answer = match format {
-        Format::Text => text(&replayed, args, clock, glyphs),
-        Format::Markdown => markdown(&replayed, args, clock),
-        Format::Json | Format::Jsonl => json(&replayed, args)? + "\n",
+        Format::Text => text(&replayed, &at, args, clock, glyphs),
+        Format::Markdown => markdown(&replayed, &at, args, clock),
+        Format::Json | Format::Jsonl => json(&replayed, &at)? + "\n",
     };
     out.answer(&answer)?;
     Ok(loaded.finish(out))
 }
 
-fn replay_of(loaded: &mut Loaded, args: &ReplayArgs) -> Result<Replayed, Failure> {
+fn replay_of(loaded: &mut Loaded, at: &At, args: &ReplayArgs) -> Result<Replayed, Failure> {
     let wanted = loaded.selection.resolve()?.to_owned();
     let mut events: Vec<TraceEvent> = Vec::new();
     while let Some(batch) = loaded.events.next_batch()? {
@@ -50,9 +52,10 @@ fn replay_of(loaded: &mut Loaded, args: &ReplayArgs) -> Result<Replayed, Failure
             .filter(|event| event.request_id == *wanted);
         events.extend(of_run.cloned());
     }
-    let cutoff = match &args.at {
+    let cutoff = match at {
         At::Cutoff(cutoff) => cutoff.clone(),
-        At::After(millis) => Cutoff::Time(after(&events, *millis)),
+        At::After { millis, .. } => Cutoff::Time(after(&events, *millis)),
+        At::WithoutOffset(text) => return Err(without_offset(text)),
     };
     let projections = args
         .projection
@@ -81,23 +84,40 @@ fn failure(error: &ReplayError, run: &str) -> Failure {
 }
 
 /// The time so many milliseconds after the first event.
-fn after(events: &[TraceEvent], millis: f64) -> runtrail_core::time::Timestamp {
-    use runtrail_core::time::Timestamp;
+fn after(events: &[TraceEvent], millis: f64) -> Timestamp {
     let start = events
         .iter()
         .map(|event| event.timestamp)
         .min()
         .unwrap_or_default();
     // The limit is beyond any time that an event can have.
-    let micros = (millis * 1e3).min(4e17).round() as i64;
-    Timestamp::from_parts(start.micros().saturating_add(micros), start.nanos())
+    let nanos = i128::from(start.nanos()) + (millis * 1e6).min(4e20).round() as i128;
+    let micros = i64::try_from(nanos / 1000).unwrap_or(i64::MAX);
+    let rest = (nanos % 1000) as u16;
+    Timestamp::from_parts(start.micros().saturating_add(micros), rest)
+}
+
+/// The moment that is meant, where a time without an offset is one of this zone.
+fn settled(at: &At, assume_tz: Option<i32>) -> Result<At, Failure> {
+    match (at, assume_tz) {
+        (At::WithoutOffset(text), None) => Err(without_offset(text)),
+        (At::WithoutOffset(text), Some(_)) => Timestamp::parse_with(text, assume_tz)
+            .map(|time| At::Cutoff(Cutoff::Time(time)))
+            .map_err(|error| Failure::usage(format!("--at {text}: {error}"))),
+        (at, _) => Ok(at.clone()),
+    }
+}
+
+fn without_offset(text: &str) -> Failure {
+    Failure::usage(format!("--at {text} has no UTC offset"))
+        .help("add Z for UTC or an offset such as +07:00, or say by --assume-tz which is meant")
 }
 
 /// The moment as it was asked for.
 fn moment(at: &At) -> String {
     match at {
         At::Cutoff(cutoff) => cutoff.to_string(),
-        At::After(millis) => format!("+{}", human::duration(*millis)),
+        At::After { text, .. } | At::WithoutOffset(text) => text.clone(),
     }
 }
 
@@ -191,7 +211,7 @@ fn spent(usage: &UsageState, glyphs: Glyphs) -> String {
     format!("{tokens} tok, {cost}, {calls}")
 }
 
-fn head(replayed: &Replayed, args: &ReplayArgs) -> String {
+fn head(replayed: &Replayed, at: &At) -> String {
     let run = &replayed.run;
     let status = if run.status == Status::Unknown {
         "not begun"
@@ -203,12 +223,12 @@ fn head(replayed: &Replayed, args: &ReplayArgs) -> String {
         run.request_id,
         human::counted(run.events, "event"),
         human::duration(run.elapsed_ms),
-        moment(&args.at)
+        moment(at)
     )
 }
 
-fn text(replayed: &Replayed, args: &ReplayArgs, clock: Clock, glyphs: Glyphs) -> String {
-    let mut text = format!("{}\n", Printable(&head(replayed, args)));
+fn text(replayed: &Replayed, at: &At, args: &ReplayArgs, clock: Clock, glyphs: Glyphs) -> String {
+    let mut text = format!("{}\n", Printable(&head(replayed, at)));
     for (name, line) in lines(replayed, clock, glyphs) {
         let _ = writeln!(text, "  {name:<9} {}", Printable(&line));
     }
@@ -218,12 +238,12 @@ fn text(replayed: &Replayed, args: &ReplayArgs, clock: Clock, glyphs: Glyphs) ->
     text
 }
 
-fn markdown(replayed: &Replayed, args: &ReplayArgs, clock: Clock) -> String {
+fn markdown(replayed: &Replayed, at: &At, args: &ReplayArgs, clock: Clock) -> String {
     let run = &replayed.run;
     let mut text = format!(
         "### {} at {}\n\n| | |\n| --- | --- |\n| status | {} |\n| events | {} |\n",
         markdown::code(&run.request_id),
-        markdown::cell(&moment(&args.at)),
+        markdown::cell(&moment(at)),
         run.status.as_str(),
         run.events
     );
@@ -245,12 +265,12 @@ fn shown_views<'r>(
     replayed.views.iter().filter(move |(name, _)| asked(name))
 }
 
-fn json(replayed: &Replayed, args: &ReplayArgs) -> Result<String, Failure> {
+fn json(replayed: &Replayed, at: &At) -> Result<String, Failure> {
     let mut object =
         String::from("{\"schema\":\"runtrail.replay\",\"schema_version\":1,\"request_id\":");
     runtrail_core::json::push_string(&mut object, &replayed.run.request_id);
     object.push_str(",\"at\":");
-    runtrail_core::json::push_string(&mut object, &moment(&args.at));
+    runtrail_core::json::push_string(&mut object, &moment(at));
     let _ = write!(
         object,
         ",\"status\":\"{}\",\"checksum\":",

@@ -83,3 +83,48 @@ fn moments_are_told_in_words_and_as_markdown() {
         .tell(&["replay", source, "7f3a", "--at", "soon"])
         .check("replay");
 }
+
+#[test]
+fn a_moment_without_an_offset_is_one_of_the_zone_that_is_said() {
+    let session = Session::with_demo();
+    let at = |more: &[&str]| {
+        let args = [
+            "replay",
+            "runtrail-demo/archive",
+            "7f3a",
+            "--format",
+            "json",
+        ];
+        session.run(&[&args, more].concat())
+    };
+    let silent = at(&["--at", "2026-11-20T03:12:06"]);
+    assert_eq!(silent.code, 2, "{}", silent.stdout);
+    assert!(silent.stderr.contains("--assume-tz"), "{}", silent.stderr);
+    let plain = at(&["--at", "2026-11-20T03:12:06Z"]);
+    for (time, zone) in [
+        ("2026-11-20 03:12:06", "UTC"),
+        ("2026-11-20T10:12:06", "+07:00"),
+    ] {
+        let said = at(&["--at", time, "--assume-tz", zone]);
+        assert_eq!(
+            (said.code, &said.stdout),
+            (0, &plain.stdout),
+            "{time} {zone}"
+        );
+    }
+}
+
+#[test]
+fn a_moment_is_told_as_it_was_asked_for() {
+    let session = Session::with_demo();
+    for at in ["+1.0000005s", "+2.5s", "+100ms"] {
+        let args = ["replay", "runtrail-demo/archive", "7f3a", "--at", at];
+        let told = session.json(&[&args[..], &["--format", "json"]].concat());
+        assert_eq!(told["at"], at);
+        let text = session.answer(&args);
+        assert!(
+            text.lines().next().unwrap().ends_with(&format!("at {at}")),
+            "{text}"
+        );
+    }
+}
