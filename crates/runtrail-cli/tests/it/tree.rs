@@ -118,6 +118,42 @@ fn many_equal_siblings_are_one_line() {
 }
 
 #[test]
+fn many_siblings_that_are_open_are_no_failures() {
+    let session = Session::new();
+    let start = |n: u64, name: &str| {
+        let ctx = format!("[{n}]");
+        event("r", n, "op_start", Some(name), &["main", &ctx], &json!({}))
+    };
+    let mut lines: Vec<String> = (0..31).map(|n| start(n, "a")).collect();
+    session.write("open.jsonl", lines.join("\n"));
+    let text = session.answer(&["tree", "open.jsonl"]);
+    let below: Vec<&str> = text.lines().skip(1).take(2).collect();
+    assert_eq!(below[0].trim_end(), "└─ … a ×31");
+    assert!(!text.contains('✗') && !below[1].contains("a ["), "{text}");
+    let page = session.answer(&["tree", "open.jsonl", "--format", "markdown"]);
+    assert!(page.contains("- `a` ×31, 31 open\n"), "{page}");
+
+    // A failure among them is told apart, and shown.
+    let failed = json!({ "status": "error", "error": { "type": "Timeout", "message": "slow" } });
+    lines.push(event(
+        "r",
+        99,
+        "op_end",
+        Some("a"),
+        &["main", "[7]"],
+        &failed,
+    ));
+    session.write("open.jsonl", lines.join("\n"));
+    let text = session.answer(&["tree", "open.jsonl"]);
+    let below: Vec<&str> = text.lines().skip(1).take(2).collect();
+    assert!(
+        below[0].contains("a ×31") && below[0].ends_with("(1 ✗, 30 …)"),
+        "{text}"
+    );
+    assert!(below[1].starts_with("└─ ✗ a [7]"), "{text}");
+}
+
+#[test]
 fn a_tree_of_any_depth_is_shown() {
     let session = Session::new();
     let depth = 100_000;

@@ -1,5 +1,7 @@
 //! Folding many equal siblings into one line.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::outline::Outline;
 use crate::glyph::State;
 
@@ -26,17 +28,17 @@ pub(super) enum Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fan {
     pub(super) items: Vec<usize>,
-    /// How many of them did not end well, or hold something that did not.
-    pub(super) trouble: usize,
+    /// How many of them did not end well, or hold something that did not, by the worst of it.
+    pub(super) trouble: BTreeMap<State, usize>,
 }
 
-/// Arranges siblings; those of a fan that did not end well follow it, the first few of them.
+/// Arranges siblings; those of a fan that did not end well follow it, the first few of them, unless they are
+/// open like the whole.
 pub(super) fn arrange(outline: &Outline<'_>, siblings: &[usize], expand: bool) -> Vec<Place> {
     if expand || siblings.len() <= SIDE_BY_SIDE {
         return siblings.iter().map(|&item| Place::One(item)).collect();
     }
-    let mut by_kind: std::collections::HashMap<(bool, &str), Vec<usize>> =
-        std::collections::HashMap::new();
+    let mut by_kind: HashMap<(bool, &str), Vec<usize>> = HashMap::new();
     for &item in siblings {
         by_kind
             .entry(outline.items[item].kind())
@@ -68,15 +70,24 @@ pub(super) fn arrange(outline: &Outline<'_>, siblings: &[usize], expand: bool) -
 }
 
 fn fold(outline: &Outline<'_>, items: Vec<usize>, places: &mut Vec<Place>) {
-    let trouble: Vec<usize> = items
-        .iter()
-        .copied()
-        .filter(|&item| outline.items[item].trouble)
-        .collect();
-    places.push(Place::Fan(Fan {
+    let mut fan = Fan {
         items,
-        trouble: trouble.len(),
-    }));
+        trouble: BTreeMap::new(),
+    };
+    let state = fan.state(outline);
+    let mut trouble = Vec::new();
+    for &item in &fan.items {
+        let worst = outline.items[item].worst;
+        if worst == State::Ok {
+            continue;
+        }
+        *fan.trouble.entry(worst).or_default() += 1;
+        // There is nothing more to be told of what has not ended yet.
+        if worst != State::Open || state != State::Open {
+            trouble.push(item);
+        }
+    }
+    places.push(Place::Fan(fan));
     places.extend(
         trouble
             .iter()
@@ -114,6 +125,12 @@ impl Fan {
         } else {
             other.unwrap_or(State::Ok)
         }
+    }
+
+    /// Whether all of them are open and nothing below them is worse: the state of the whole says so.
+    pub(super) fn is_open(&self, outline: &Outline<'_>) -> bool {
+        let open = self.trouble.get(&State::Open);
+        self.state(outline) == State::Open && open == Some(&self.items.len())
     }
 
     /// Returns the median and the 95th percentile of how long they took, in milliseconds.

@@ -54,8 +54,8 @@ pub(super) struct Item<'a> {
     /// How many spans are above it.
     pub(super) depth: u32,
     pub(super) state: State,
-    /// Whether it, or anything below it, did not end well.
-    pub(super) trouble: bool,
+    /// How badly it stands, or the worst of what is below it.
+    pub(super) worst: State,
     /// How many spans are below it.
     pub(super) below: usize,
     /// The items right below it that are shown.
@@ -69,19 +69,16 @@ impl<'a> Outline<'a> {
         let mut items = Self::collect(tree);
         for index in (0..items.len()).rev() {
             let item = &mut items[index];
-            item.trouble |= item.state != State::Ok;
+            item.worst = worse(item.worst, item.state);
+            let trouble = item.worst != State::Ok;
             let slow = filter
                 .min
                 .is_none_or(|min| item.took().is_some_and(|took| took >= min));
-            item.shown |= if filter.errors {
-                item.trouble
-            } else {
-                item.trouble || slow
-            };
-            let (trouble, shown, below) = (item.trouble, item.shown, item.below);
+            item.shown |= trouble || slow && !filter.errors;
+            let (worst, shown, below) = (item.worst, item.shown, item.below);
             if let Some(parent) = item.parent {
                 let parent = &mut items[parent];
-                parent.trouble |= trouble;
+                parent.worst = worse(parent.worst, worst);
                 parent.shown |= shown;
                 parent.below += below + 1;
             }
@@ -127,7 +124,7 @@ impl<'a> Outline<'a> {
                         op_above,
                         depth: depth as u32,
                         state: State::of_span(node.span()),
-                        trouble: false,
+                        worst: State::Ok,
                         below: 0,
                         children: Vec::new(),
                         shown: false,
@@ -222,6 +219,22 @@ impl<'a> Outline<'a> {
             SpanName::Op { op_name, ctx, .. } => Some((op_name.as_str(), ctx)),
             SpanName::Group { .. } => None,
         }
+    }
+}
+
+/// The worse of two states: a failure above all, and what has not ended is better than what ended badly.
+fn worse(one: State, other: State) -> State {
+    let badness = |state| match state {
+        State::Ok => 0,
+        State::Open => 1,
+        State::Truncated => 2,
+        State::Cancelled => 3,
+        State::Error => 4,
+    };
+    if badness(other) > badness(one) {
+        other
+    } else {
+        one
     }
 }
 

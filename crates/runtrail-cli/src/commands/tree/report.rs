@@ -257,11 +257,10 @@ fn whole_tree(outline: &Outline<'_>, args: &TreeArgs, page: &mut Page) {
                         human::duration(p95)
                     )
                 });
-                let trouble = if fan.trouble > 0 {
-                    format!(", {} not ok", fan.trouble)
-                } else {
-                    String::new()
-                };
+                let trouble = fan.trouble.iter();
+                let trouble: String = trouble
+                    .map(|(state, count)| format!(", {count} {}", state.name()))
+                    .collect();
                 lines.push(format!(
                     "{indent}- {name} ×{}{}{trouble}",
                     fan.items.len(),

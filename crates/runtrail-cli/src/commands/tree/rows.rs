@@ -199,12 +199,15 @@ impl Rows<'_> {
             parts.push(format!("{tokens} tok"));
         }
         parts.extend(Some(cost).filter(|cost| !cost.is_empty()));
-        if fan.trouble > 0 {
-            parts.push(format!(
-                "({} {})",
-                human::count(fan.trouble as u64),
-                self.glyphs.shape(State::Error)
-            ));
+        if !fan.trouble.is_empty() && !fan.is_open(self.outline) {
+            let trouble = fan.trouble.iter().map(|(state, count)| {
+                format!(
+                    "{} {}",
+                    human::count(*count as u64),
+                    self.glyphs.shape(*state)
+                )
+            });
+            parts.push(format!("({})", trouble.collect::<Vec<_>>().join(", ")));
         }
         let below: usize = fan
             .items
