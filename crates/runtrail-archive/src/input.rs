@@ -31,6 +31,10 @@ pub enum Format {
     Parquet,
     /// A tree that Runtrail wrote, not an archive.
     Tree,
+    /// What Runtrail put in quarantine: lines that are no events.
+    Quarantine,
+    /// The journal of an export.
+    Journal,
     /// Text in UTF-16.
     Utf16,
     /// No text at all.
@@ -46,6 +50,10 @@ pub enum Format {
 
 /// The start of every tree that Runtrail writes.
 const TREE_MARK: &str = "\"schema\":\"runtrail.tree";
+/// The keys that every record of a journal begins with.
+const JOURNAL_KEYS: [&[u8]; 4] = [b"seq", b"time", b"mono_us", b"entry"];
+/// The keys that every line of a quarantine file begins with.
+const QUARANTINE_KEYS: [&[u8]; 6] = [b"file", b"line", b"byte", b"length", b"code", b"reason"];
 
 /// Says what the first bytes of a file are.
 pub fn sniff(head: &[u8]) -> Format {
@@ -58,6 +66,8 @@ pub fn sniff(head: &[u8]) -> Format {
         _ if is_span_message(head) => Format::SpanMessages,
         _ if head.contains(&0) => Format::Binary,
         _ if is_span_line(head) => Format::SpanLines,
+        _ if begins_with_keys(head, &QUARANTINE_KEYS) => Format::Quarantine,
+        _ if begins_with_keys(head, &JOURNAL_KEYS) => Format::Journal,
         _ => {
             let start: String = String::from_utf8_lossy(&head[..head.len().min(64)])
                 .split_whitespace()
@@ -74,6 +84,47 @@ pub fn sniff(head: &[u8]) -> Format {
 fn is_span_line(head: &[u8]) -> bool {
     let key = head.trim_ascii_start().strip_prefix(b"{");
     key.is_some_and(|key| key.trim_ascii_start().starts_with(b"\"resourceSpans\""))
+}
+
+/// Whether this begins with an object of these keys, in their order and without white space, as Runtrail
+/// writes it.
+fn begins_with_keys(head: &[u8], keys: &[&[u8]]) -> bool {
+    let Some(mut rest) = head.strip_prefix(b"{") else {
+        return false;
+    };
+    for (at, key) in keys.iter().enumerate() {
+        let value = rest
+            .strip_prefix(b"\"")
+            .and_then(|rest| rest.strip_prefix(*key))
+            .and_then(|rest| rest.strip_prefix(b"\":"));
+        let Some(value) = value else { return false };
+        // The value of the last key may be long.
+        if at + 1 == keys.len() {
+            break;
+        }
+        let Some(end) = end_of_scalar(value) else {
+            return false;
+        };
+        let Some(next) = value[end..].strip_prefix(b",") else {
+            return false;
+        };
+        rest = next;
+    }
+    true
+}
+
+/// Where a string or a number at the start of these bytes ends.
+fn end_of_scalar(bytes: &[u8]) -> Option<usize> {
+    let Some(text) = bytes.strip_prefix(b"\"") else {
+        return bytes.iter().position(|byte| !byte.is_ascii_digit());
+    };
+    let mut is_escaped = false;
+    let end = text.iter().position(|byte| {
+        let ends = *byte == b'"' && !is_escaped;
+        is_escaped = *byte == b'\\' && !is_escaped;
+        ends
+    });
+    end.map(|end| end + 2)
 }
 
 /// Whether this begins like a request of spans: a message of resource spans that begins with a resource

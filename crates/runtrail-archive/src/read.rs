@@ -72,7 +72,8 @@ pub struct ReadReport {
     pub files: u64,
     /// Inputs that hold nothing.
     pub empty: Vec<String>,
-    /// Inputs found in folders that are what Runtrail itself writes (tables, trees), left out.
+    /// Inputs that are what Runtrail itself writes, left out: quarantine files and journals, and tables and
+    /// trees found in folders.
     pub skipped: Vec<String>,
     /// Inputs that could not be opened or read to their end, and why.
     pub failed: Vec<(String, String)>,
@@ -183,6 +184,11 @@ impl<'a> Reader<'a> {
             }
             Format::Empty => {
                 self.report.empty.push(name.to_owned());
+                return Ok(());
+            }
+            // A pattern that a shell expands names them as well: they stand beside archives.
+            Format::Quarantine | Format::Journal => {
+                self.report.skipped.push(name.to_owned());
                 return Ok(());
             }
             Format::Parquet | Format::Tree if found_in_folder => {

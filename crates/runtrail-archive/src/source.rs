@@ -9,6 +9,9 @@ use walkdir::WalkDir;
 use crate::error::ArchiveError;
 use crate::store::{EventStore, OpenStore};
 
+/// The folder in a lake that is neither an archive nor a table: its log, journals and quarantine.
+const OWN: &str = "_runtrail";
+
 /// A part of a file that is read as if it were all of it. What comes after it, such as what is appended
 /// meanwhile, is left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,7 +108,8 @@ pub struct Sources {
 ///
 /// A folder stands for all files below it, in the order of their paths; hidden files and folders
 /// and lakes are left out. A source with `*`, `?`, `[` or `{` that is not the name of a file is a
-/// glob: `*` stays within one folder, `**` does not.
+/// glob: `*` stays within one folder, `**` does not. A glob matches nothing in the `_runtrail` folder of a
+/// lake, unless it names that folder.
 pub fn resolve<S: AsRef<str>>(sources: &[S]) -> Result<Sources, ArchiveError> {
     resolve_with(sources, &|_| Ok(None))
 }
@@ -186,7 +190,7 @@ fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
             if entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.') {
                 return false;
             }
-            let is_lake = entry.file_type().is_dir() && entry.path().join("_runtrail").is_dir();
+            let is_lake = entry.file_type().is_dir() && entry.path().join(OWN).is_dir();
             if is_lake {
                 lakes.push(entry.path().to_owned());
             }
@@ -228,6 +232,7 @@ fn glob(pattern: &str, open: &OpenStore<'_>, found: &mut Sources) -> Result<(), 
         .follow_links(true)
         .sort_by_file_name()
         .into_iter()
+        .filter_entry(|entry| pattern.contains(OWN) || entry.file_name() != OWN)
         .flatten()
     {
         // A pattern without a leading folder is below against `a.jsonl`, not `./a.jsonl`.

@@ -83,3 +83,53 @@ fn limits_on_single_events_can_be_set() {
         )
         .check("sources-limits");
 }
+
+#[test]
+fn what_runtrail_wrote_beside_archives_is_left_out() {
+    let session = Session::new();
+    let lines = op("r1", 0, "a", &["main"], &json!({})).join("\n");
+    session.write("logs/arch.jsonl", format!("{lines}\nnot json\n"));
+    let export = |to: &str, more: &[&str]| {
+        let args = ["export", "logs/arch.jsonl", "--to", to];
+        assert_eq!(session.run(&[&args, more].concat()).code, 3, "{to}");
+    };
+    export("arch", &["--exporter", "json"]);
+    export("lakes/lake", &[]);
+    let kept = std::fs::read(session.path("arch.quarantine.jsonl")).unwrap();
+    session.write("logs/arch.quarantine.jsonl", &kept);
+    let journal = session.files("lakes/lake/_runtrail/journal").remove(0).1;
+    session.write("logs/journal.jsonl", journal);
+    let beside = [
+        "logs/arch.jsonl",
+        "logs/arch.quarantine.jsonl",
+        "logs/journal.jsonl",
+    ];
+    for sources in [&["logs"][..], &["logs/*.jsonl"], &beside] {
+        let ended = session.run(&[&["runs"], sources].concat());
+        assert_eq!(ended.code, 0, "{sources:?}");
+        assert!(
+            ended
+                .stderr
+                .starts_with("warning: 1 line skipped: not JSON"),
+            "{}",
+            ended.stderr
+        );
+        assert!(!ended.stderr.contains("request_id"), "{}", ended.stderr);
+    }
+    let alone = session.run(&["runs", "logs/arch.quarantine.jsonl"]);
+    assert!(
+        alone.stderr.contains("1 file that Runtrail wrote left out"),
+        "{}",
+        alone.stderr
+    );
+
+    // What a lake keeps of its own is no archive for a pattern that does not name it.
+    let ended = session.run(&["runs", "lakes/**/*.jsonl"]);
+    assert!(ended.stderr.contains("no file matches"), "{}", ended.stderr);
+    let ended = session.run(&["runs", "lakes/*/_runtrail/journal/*.jsonl"]);
+    assert!(
+        ended.stderr.contains("1 file that Runtrail wrote left out"),
+        "{}",
+        ended.stderr
+    );
+}
