@@ -30,20 +30,22 @@ pub(crate) fn run(args: &RunsArgs, out: &mut Out) -> Outcome {
     let Wanted { runs, found, all } = wanted_runs(&mut loaded, args)?;
     let glyphs = Glyphs::new(out.terminal.unicode, out.terminal.out_colour);
     match args.show.format.unwrap_or(Format::Text) {
-        Format::Text if runs.is_empty() && all > 0 => {
+        Format::Text if found == 0 && all > 0 => {
             out.note(&format!(
                 "none of {} has that status\n",
                 human::counted(all, "run")
             ));
         }
-        Format::Text if runs.is_empty() => {}
+        Format::Text if found == 0 => {}
         Format::Text => {
-            out.answer(&table_text(
-                &runs,
-                args.show.clock(),
-                glyphs,
-                out.terminal.columns,
-            ))?;
+            if !runs.is_empty() {
+                out.answer(&table_text(
+                    &runs,
+                    args.show.clock(),
+                    glyphs,
+                    out.terminal.columns,
+                ))?;
+            }
             if (runs.len() as u64) < found && args.limit == Some(runs.len()) {
                 let (shown, found) = (
                     human::count(runs.len() as u64),

@@ -122,3 +122,18 @@ fn an_archive_without_runs_says_so() {
         .tell(&["runs", "empty.jsonl", "--format", "jsonl"])
         .check("runs-empty");
 }
+
+#[test]
+fn a_limit_of_none_is_not_a_status_of_none() {
+    let session = Session::with_demo();
+    let archive = "runtrail-demo/archive";
+    let ended = session.run(&["runs", archive, "--limit", "0"]);
+    assert_eq!(ended.stdout, "0 of 3 runs; --limit shows more\n");
+    assert_eq!(ended.stderr, "");
+    let ended = session.run(&["runs", archive, "--limit", "0", "--status", "cancelled"]);
+    assert!(
+        ended.stderr.contains("none of 3 runs has that status"),
+        "{}",
+        ended.stderr
+    );
+}
