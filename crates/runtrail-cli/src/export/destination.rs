@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use runtrail_archive::Input;
+use runtrail_parquet::{Partition, Tables};
 
-use crate::args::{ExportArgs, ExporterKind};
+use crate::args::{ExportArgs, ExporterKind, OpenRunsArg};
 use crate::failure::Failure;
 
 /// Where an export goes.
@@ -33,6 +34,7 @@ impl Destination {
     /// Reads `--to` and what it is to be.
     pub(crate) fn of(args: &ExportArgs) -> Result<Self, Failure> {
         check_span_options(args)?;
+        check_lake_options(args)?;
         let to = args.to.strip_prefix("file://").unwrap_or(&args.to);
         if args.exporter == ExporterKind::Otlp && !to.is_empty() {
             return if args.to.contains("://") && !args.to.starts_with("file://") {
@@ -224,6 +226,28 @@ impl Destination {
             }
         }
         Ok(())
+    }
+}
+
+/// Refuses options of a lake where none is written.
+fn check_lake_options(args: &ExportArgs) -> Result<(), Failure> {
+    let misplaced = [
+        (args.tables != Tables::default(), "--tables"),
+        (args.partition != Partition::default(), "--partition"),
+        (args.replace, "--replace"),
+        (
+            args.open_runs == Some(OpenRunsArg::Carry),
+            "--open-runs carry",
+        ),
+    ];
+    let is_lake = args.exporter == ExporterKind::Parquet;
+    match misplaced.iter().find(|(is, _)| *is && !is_lake) {
+        Some((_, option)) => Err(Failure::usage(format!(
+            "{option} says nothing about what {} writes",
+            args.exporter.as_str()
+        ))
+        .help("add --exporter parquet, or leave it out")),
+        None => Ok(()),
     }
 }
 

@@ -46,6 +46,31 @@ fn a_destination_that_cannot_be_is_refused() {
     assert!(!session.path("lake").exists());
 }
 
+#[test]
+fn what_is_asked_of_a_lake_alone_is_refused_elsewhere() {
+    let session = Session::with_demo();
+    let args = [
+        "export",
+        "runtrail-demo/archive",
+        "--to",
+        "trees",
+        "--exporter",
+        "json",
+    ];
+    for (more, option) in [
+        (&["--tables", "ops"][..], "--tables"),
+        (&["--partition", "none"], "--partition"),
+        (&["--replace"], "--replace"),
+        (&["--open-runs", "carry"], "--open-runs carry"),
+    ] {
+        let ended = session.run(&[&args, more].concat());
+        assert_eq!(ended.code, 2, "{option}");
+        let said = format!("error: {option} says nothing about what json writes");
+        assert!(ended.stderr.starts_with(&said), "{}", ended.stderr);
+    }
+    session.answer(&[&args[..], &["--open-runs", "truncate"]].concat());
+}
+
 /// A file system of a few kilobytes, where that can be had.
 struct Small<'a>(&'a Path);
 
