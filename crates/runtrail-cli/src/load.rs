@@ -71,18 +71,28 @@ pub(crate) fn load(
 }
 
 impl Loaded {
-    /// Says what could not be read, and how the view ends: nothing readable at all is a failure.
+    /// Says what could not be read, and how the view ends: a source that could not be read, and nothing
+    /// readable at all, are failures. Lines that are no events are not, beside others.
     pub(crate) fn finish(mut self, out: &mut Out) -> Code {
-        self.problems.show(&self.report, out);
-        let nothing = self.report.events == 0;
-        let trouble = !self.problems.is_empty() || !self.report.failed.is_empty();
-        if nothing && trouble {
-            return Code::Io;
+        self.say_problems(out);
+        if !self.report.failed.is_empty() || self.is_unreadable() {
+            Code::Io
+        } else {
+            Code::Done
         }
-        if nothing {
+    }
+
+    fn say_problems(&mut self, out: &mut Out) {
+        self.problems.show(&self.report, out);
+        if self.report.events == 0 && !self.is_unreadable() {
             out.warn(&format!("the archive holds no events{}\n", self.left_out()));
         }
-        Code::Done
+    }
+
+    /// Whether there was something, and nothing of it could be read.
+    fn is_unreadable(&self) -> bool {
+        let trouble = !self.problems.is_empty() || !self.report.failed.is_empty();
+        self.report.events == 0 && trouble
     }
 
     /// Says why what was read is not all there is, where it is not.
@@ -104,12 +114,17 @@ impl Loaded {
 
     /// Says what could not be read, and then why the view has no answer.
     ///
-    /// Where nothing could be read at all, that is the reason.
-    pub(crate) fn fail(self, failure: Failure, out: &mut Out) -> Outcome {
-        match self.finish(out) {
-            Code::Io => Ok(Code::Io),
-            _ => Err(failure),
+    /// Where nothing could be read at all, that is the reason; what is not there may be in a source that
+    /// could not be read.
+    pub(crate) fn fail(mut self, mut failure: Failure, out: &mut Out) -> Outcome {
+        self.say_problems(out);
+        if self.is_unreadable() {
+            return Ok(Code::Io);
         }
+        if failure.code == Code::No && !self.report.failed.is_empty() {
+            failure.code = Code::Io;
+        }
+        Err(failure)
     }
 
     /// What was looked at in vain, in brackets.

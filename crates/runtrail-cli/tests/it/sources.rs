@@ -133,3 +133,30 @@ fn what_runtrail_wrote_beside_archives_is_left_out() {
         ended.stderr
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn a_source_that_cannot_be_read_shows_in_the_exit_code() {
+    let session = Session::new();
+    session.write(
+        "good.jsonl",
+        op("r1", 0, "a", &["main"], &json!({})).join("\n"),
+    );
+    std::fs::create_dir(session.path("logs")).unwrap();
+    std::os::unix::net::UnixListener::bind(session.path("logs/socket.jsonl")).unwrap();
+    let sources = ["logs/socket.jsonl", "good.jsonl"];
+    for command in [&["runs"][..], &["cat"]] {
+        let ended = session.run(&[command, &sources].concat());
+        assert_eq!(ended.code, 4, "{command:?}: {}", ended.stderr);
+        assert!(ended.stdout.contains("r1"), "{}", ended.stdout);
+        assert!(
+            ended.stderr.contains("cannot read logs/socket.jsonl"),
+            "{}",
+            ended.stderr
+        );
+    }
+    // What is not found may be in it.
+    let ended = session.run(&[&["tree"], &sources[..], &["zzz"]].concat());
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("no run \"zzz\""), "{}", ended.stderr);
+}
