@@ -25,7 +25,8 @@ pub(crate) struct Selection {
     wanted: Option<String>,
     matches: [BTreeSet<String>; 3],
     others: BTreeSet<String>,
-    last: (String, bool),
+    /// The latest run, and whether it may be the one: the next event is often of the same.
+    last: Option<(String, bool)>,
 }
 
 impl Selection {
@@ -35,7 +36,7 @@ impl Selection {
             wanted: None,
             matches: Default::default(),
             others: BTreeSet::new(),
-            last: Default::default(),
+            last: None,
         }
     }
 
@@ -62,19 +63,22 @@ impl Selection {
         let Some(wanted) = &self.wanted else {
             return true;
         };
-        if self.last.0 == request_id {
-            return self.last.1;
+        if let Some((last, may)) = &self.last
+            && last == request_id
+        {
+            return *may;
         }
         let matched = match rank(wanted, request_id) {
             Some(rank) => Some(&mut self.matches[rank]),
             None => None,
         };
-        self.last = (request_id.to_owned(), matched.is_some());
+        let may = matched.is_some();
+        self.last = Some((request_id.to_owned(), may));
         let met = matched.unwrap_or(&mut self.others);
         if met.len() < MAX_REMEMBERED && !met.contains(request_id) {
             met.insert(request_id.to_owned());
         }
-        self.last.1
+        may
     }
 
     /// Returns the one run that is meant, or says why there is none.

@@ -137,3 +137,24 @@ fn a_limit_of_none_is_not_a_status_of_none() {
         ended.stderr
     );
 }
+
+#[test]
+fn a_run_may_have_an_empty_id() {
+    let session = Session::new();
+    let lines = [
+        op("", 0, "a", &["main"], &json!({})),
+        op("r", 0, "b", &["main"], &json!({})),
+    ];
+    session.write("events.jsonl", lines.concat().join("\n"));
+    session.answer(&["export", "events.jsonl", "--to", "lake"]);
+    for source in ["events.jsonl", "lake"] {
+        let tree = session.answer(&["tree", source, ""]);
+        assert!(tree.contains("✓ a") && !tree.contains("✓ b"), "{tree}");
+        let events = session.answer(&["cat", source, "--run", ""]);
+        assert_eq!(events.lines().count(), 2, "{events}");
+        assert_eq!(
+            session.json(&["replay", source, "", "--format", "json"])["request_id"],
+            ""
+        );
+    }
+}
