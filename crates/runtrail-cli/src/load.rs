@@ -10,7 +10,7 @@ use runtrail_archive::{
 };
 use runtrail_core::event::TraceEvent;
 
-pub(crate) use lake::open as open_lake;
+pub(crate) use lake::{is_without_events, open as open_lake};
 pub(crate) use select::{Selection, ambiguous};
 
 use crate::args::ReadArgs;

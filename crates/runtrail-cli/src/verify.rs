@@ -19,10 +19,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use runtrail_archive::ReadOptions;
-use runtrail_parquet::{LakeReader, Table};
+use runtrail_parquet::LakeReader;
 use runtrail_replay::verify::{Finding, Findings, Outcome, RunSum};
 
 use crate::failure::Failure;
+use crate::load::is_without_events;
 
 pub(crate) use selftest::selftest;
 use unread::Unread;
@@ -97,7 +98,7 @@ pub(crate) fn verify(job: &Job<'_>) -> Result<Verified, Failure> {
     let mut suspects = parts::check(job, &mut verified)?;
     journal::check(job, &mut verified.findings);
     if job.depth >= Depth::Events {
-        if job.lake.listing().parts_of(Table::Events).next().is_none() && writes_no_events(job) {
+        if is_without_events(job.lake) {
             let what =
                 "the lake was exported without its events table: its events cannot be compared";
             verified.findings.add(Finding::new(Outcome::Limited, what));
@@ -118,15 +119,4 @@ pub(crate) fn verify(job: &Job<'_>) -> Result<Verified, Failure> {
     }
     parts::name_what_no_run_explains(&suspects, &mut verified.findings);
     Ok(verified)
-}
-
-/// Whether the log says that events were exported, and lists no part of them.
-fn writes_no_events(job: &Job<'_>) -> bool {
-    let listing = job.lake.listing();
-    let lost = listing
-        .missing
-        .iter()
-        .any(|part| part.table == Table::Events);
-    let events: u64 = listing.records.iter().map(|record| record.events).sum();
-    !lost && events > 0
 }

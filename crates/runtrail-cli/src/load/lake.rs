@@ -20,6 +20,16 @@ pub(crate) fn open(path: &Path) -> Result<Option<Arc<dyn EventStore>>, ArchiveEr
     Ok(lake.map(|lake| Arc::new(LakeSource(lake)) as Arc<dyn EventStore>))
 }
 
+/// Whether a lake was exported without its events: the log says that there were some, and lists no part of
+/// them.
+pub(crate) fn is_without_events(lake: &LakeReader) -> bool {
+    let listing = lake.listing();
+    let mut missing = listing.missing.iter();
+    let has_parts = listing.parts_of(Table::Events).next().is_some()
+        || missing.any(|part| part.table == Table::Events);
+    !has_parts && listing.records.iter().any(|record| record.events > 0)
+}
+
 /// A lake that events are read from.
 #[derive(Debug)]
 struct LakeSource(LakeReader);
@@ -71,6 +81,10 @@ impl LakeSource {
             let why = format!("{} more rows hold no event", read.more_bad_rows);
             (self.0.root().display().to_string(), why)
         });
+        let without = is_without_events(&self.0).then(|| {
+            let why = "it was exported without its events table, and runs are read from that";
+            (self.0.root().display().to_string(), why.to_owned())
+        });
         StoreRead {
             failed: read
                 .failed
@@ -79,6 +93,7 @@ impl LakeSource {
                 .chain(listing.missing.iter().filter_map(gone))
                 .chain(listing.bad_records.iter().map(unread))
                 .chain(many)
+                .chain(without)
                 .collect(),
             stray: stray.map(|path| self.named(path)).collect(),
         }

@@ -107,3 +107,24 @@ fn what_does_not_belong_to_a_lake_or_lacks_is_said() {
         ended.stderr
     );
 }
+
+#[test]
+fn a_lake_without_its_events_is_no_empty_archive() {
+    let session = Session::with_demo();
+    let archive = "runtrail-demo/archive";
+    session.answer(&["export", archive, "--to", "lake", "--tables", "ops,runs"]);
+    for args in [
+        &["tree", "lake", "7f3a"][..],
+        &["runs", "lake"],
+        &["export", "lake", "--to", "second"],
+    ] {
+        let ended = session.run(args);
+        assert_eq!(ended.code, 4, "{args:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains("without its events table"),
+            "{}",
+            ended.stderr
+        );
+        assert!(!ended.stderr.contains("holds no"), "{}", ended.stderr);
+    }
+}
