@@ -107,7 +107,7 @@ pub struct Sources {
 /// Finds what the sources name.
 ///
 /// A folder stands for all files below it, in the order of their paths; hidden files and folders
-/// and lakes are left out. A source with `*`, `?`, `[` or `{` that is not the name of a file is a
+/// and lakes are left out, and so are links to a folder that they are in. A source with `*`, `?`, `[` or `{` that is not the name of a file is a
 /// glob: `*` stays within one folder, `**` does not. A glob matches nothing in the `_runtrail` folder of a
 /// lake, unless it names that folder.
 pub fn resolve<S: AsRef<str>>(sources: &[S]) -> Result<Sources, ArchiveError> {
@@ -197,6 +197,10 @@ fn walk(root: &Path, found: &mut Sources) -> Result<(), ArchiveError> {
             !is_lake
         });
     for entry in entries {
+        // What a link leads back to is walked through already.
+        if entry.as_ref().is_err_and(|e| e.loop_ancestor().is_some()) {
+            continue;
+        }
         let entry = entry.map_err(|e| {
             let path = e.path().unwrap_or(root).to_owned();
             ArchiveError::List {

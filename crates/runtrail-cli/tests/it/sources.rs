@@ -160,3 +160,16 @@ fn a_source_that_cannot_be_read_shows_in_the_exit_code() {
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     assert!(ended.stderr.contains("no run \"zzz\""), "{}", ended.stderr);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_back_hides_nothing() {
+    let session = Session::new();
+    session.write(
+        "logs/a/good.jsonl",
+        op("r1", 0, "a", &["main"], &json!({})).join("\n"),
+    );
+    std::os::unix::fs::symlink("..", session.path("logs/a/back")).unwrap();
+    assert!(session.answer(&["runs", "logs"]).contains("r1"));
+    session.answer(&["export", "logs", "--to", "lake"]);
+}
