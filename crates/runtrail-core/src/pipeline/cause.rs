@@ -21,6 +21,8 @@ pub enum DropCause {
     Closed,
     /// It ended what had ended already.
     SecondEnd,
+    /// It began what had begun already, and is open.
+    SecondStart,
     /// It ended what never began.
     Unopened,
     /// Too much was open: ops and groups in its run, or runs.
@@ -45,12 +47,13 @@ pub enum DropCause {
 
 impl DropCause {
     /// Every cause, in the order of their declaration.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::RingFull,
         Self::Bytes,
         Self::Subtree,
         Self::Closed,
         Self::SecondEnd,
+        Self::SecondStart,
         Self::Unopened,
         Self::OpenLimit,
         Self::Filtered,
@@ -71,6 +74,7 @@ impl DropCause {
             Self::Subtree => "subtree",
             Self::Closed => "closed",
             Self::SecondEnd => "second_end",
+            Self::SecondStart => "second_start",
             Self::Unopened => "unopened",
             Self::OpenLimit => "open_limit",
             Self::Filtered => "filtered",

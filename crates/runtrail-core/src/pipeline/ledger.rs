@@ -1,10 +1,11 @@
 //! What is open in each run, after the processors; the only place that writes `truncated`.
 //!
 //! What leaves the ledger is balanced: every opener is followed by exactly one end. An end of
-//! nothing, or of what ended already, goes no further; when a run ends, what is open is closed,
-//! innermost first.
+//! nothing, or of what ended already, goes no further, nor does a second opener of what is open; when
+//! a run ends, what is open is closed, innermost first.
 
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 use super::cause::DropCause;
 use super::clock::timestamp;
@@ -171,8 +172,13 @@ impl RunLedger {
         if self.prefix.is_none() {
             self.prefix = split_number(id).map(|(prefix, _)| Text::new(prefix));
         }
-        self.open.insert(self.key(id), open);
-        Ok(())
+        match self.open.entry(self.key(id)) {
+            Entry::Occupied(_) => Err(DropCause::SecondStart),
+            Entry::Vacant(vacant) => {
+                vacant.insert(open);
+                Ok(())
+            }
+        }
     }
 
     fn end_of(&mut self, id: &str) -> Result<(), DropCause> {

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use runtrail_core::event::{Ctx, EventKind, Payload, TraceEvent};
 use runtrail_core::json::RawJson;
-use runtrail_core::pipeline::{Overflow, Pipeline, Settings};
+use runtrail_core::pipeline::{DropCause, Overflow, Pipeline, Settings};
 use runtrail_core::text::Text;
 use runtrail_core::time::Timestamp;
 use runtrail_testkit::capture::{Capture, CaptureHandle};
+use runtrail_testkit::fold::fold_runs;
 use runtrail_testkit::trouble::Gate;
 
 use super::accounting::Gated;
@@ -126,4 +127,28 @@ fn a_run_that_ends_with_a_hole_is_told_of_it() {
     let notes: Vec<_> = of_run.map(tells).collect();
     assert_eq!(notes, [true]);
     assert!(arrived.ends.iter().any(|run| run.request_id == "ends"));
+}
+
+#[test]
+fn a_second_opener_with_the_id_of_one_that_is_open_is_dropped() {
+    let capture = Capture::default();
+    let arrived = capture.handle();
+    let trail = Pipeline::builder().exporter(capture).start().unwrap();
+    let end = "{\"opener_id\":\"s\"}";
+    trail.emit(raw("r", "s", EventKind::OpStart, "{}", 0));
+    trail.emit(raw("r", "s", EventKind::OpStart, "{}", 1));
+    trail.emit(raw("r", "e", EventKind::OpEnd, end, 2));
+    // Once it has ended, its id may be used again.
+    trail.emit(raw("r", "s", EventKind::OpStart, "{}", 3));
+    trail.emit(raw("r", "f", EventKind::OpEnd, end, 4));
+    let report = trail.shutdown(LIMIT);
+    let stats = &report.stats;
+    assert_eq!((stats.imbalance(), stats.truncated), (0, 0));
+    assert_eq!(stats.dropped.total(), 1);
+    let dropped = &stats.dropped;
+    assert_eq!(dropped.of(DropCause::SecondStart, &EventKind::OpStart), 1);
+    let events = arrived.arrived().events;
+    let seqs: Vec<_> = events.iter().map(|event| event.seq).collect();
+    assert_eq!(seqs, [0, 2, 3, 4]);
+    assert_eq!(fold_runs(&events)[0].summary.truncated_ops, 0);
 }
