@@ -280,6 +280,10 @@ impl LocalRing {
         let Some(patience) = self.shared.patience() else {
             return false;
         };
+        // In a forked child nobody makes room, and the lock that waiting takes may be held for good.
+        if self.shared.is_forked() {
+            return false;
+        }
         let until = deadline(patience);
         while !self.has_room(need)
             && Instant::now() < until
@@ -299,7 +303,9 @@ impl LocalRing {
         }
         let kind = usize::from(header.counted);
         self.counters.refuse(cause, kind);
-        if matches!(cause, DropCause::RingFull | DropCause::Bytes) {
+        // The worker takes the list of losses by a lock, which it may hold while a child is made.
+        let is_told = matches!(cause, DropCause::RingFull | DropCause::Bytes);
+        if is_told && !self.shared.is_forked() {
             let event = draft.event.as_ref();
             let request_id = event.map(|event| &event.request_id);
             self.counters.lose(header.run, request_id, kind, cause);

@@ -180,7 +180,7 @@ impl Shared {
     /// Whether this is a child's copy of the pipeline; if so, it is quiet from here on.
     ///
     /// The process id is a system call, so it is asked for only off the usual path: where a run or
-    /// a ring begins, a queue is full, or the worker is to be woken.
+    /// a ring begins, something finds no room, or the worker is to be woken.
     pub(crate) fn is_forked(&self) -> bool {
         if std::process::id() == self.process {
             return false;

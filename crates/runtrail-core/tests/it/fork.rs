@@ -19,6 +19,9 @@ const FORKS: usize = 40;
 /// Uses everything that there is, as a child that does not know that it is one; returns whether
 /// nothing was recorded.
 fn live_on(trail: Pipeline, run: &runtrail_core::emit::Run) -> bool {
+    // Each takes one cell and two places beside the cells, which are full first.
+    let open = |number: usize| run.op("child", &Ctx::new([number.to_string()]), || "x".repeat(300));
+    drop((0..100).map(open).collect::<Vec<_>>());
     // More than a ring holds, so that every way into it is taken.
     for _ in 0..400 {
         let op = run.op("child", &Ctx::new(["child"]), || "x".repeat(300));
