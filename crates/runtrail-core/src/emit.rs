@@ -33,8 +33,9 @@
 //! Inputs, outputs, items and notes are anything that serde can serialize, given by a closure that
 //! runs only where the run is recorded. A struct with `#[derive(Serialize)]`, a tuple, a `&str`
 //! cost no allocation as long as they take no more than about a hundred bytes; a
-//! `serde_json::value::RawValue` is taken as it stands. A value that fails to serialize, or nests
-//! deeper than 120 levels, leaves a note in its place.
+//! `serde_json::value::RawValue` is taken as it stands. A value that fails to serialize, nests
+//! deeper than 120 levels, or brings its payload over 64 MiB leaves a note in its place, and so does a map with
+//! keys that JSON has not.
 //!
 //! # Where code is
 //!

@@ -17,8 +17,8 @@ use crate::event::TraceEvent;
 
 /// Values that nest deeper are left out; the wire format's readers refuse them too.
 pub(crate) const MAX_DEPTH: u8 = 120;
-/// The most bytes that one payload takes here, whatever the settings say.
-const MAX_BYTES: usize = 64 << 20;
+/// The most bytes that one payload takes here, whatever the settings say, but for marks and ends.
+pub(super) const MAX_BYTES: usize = 64 << 20;
 /// The most bytes of buffer that a thread keeps between two large payloads.
 const KEPT_SCRATCH: usize = 256 << 10;
 /// The name under which `serde_json` hands over text that is JSON already.
@@ -140,8 +140,8 @@ impl Draft {
                 end -= 1;
             }
         }
-        self.put(&(end as u16).to_le_bytes());
-        self.put(&name.as_bytes()[..end]);
+        self.put_anyway(&(end as u16).to_le_bytes());
+        self.put_anyway(&name.as_bytes()[..end]);
     }
 
     /// Appends a value.
@@ -149,10 +149,16 @@ impl Draft {
     pub(crate) fn value(&mut self, value: &(impl Serialize + ?Sized)) {
         let (depth, before) = (self.depth, self.mark());
         if value.serialize(&mut *self).is_err() {
-            self.rewind(before);
-            self.depth = depth;
-            self.put(&[tag::OMITTED]);
+            self.leave_out(depth, before);
         }
+    }
+
+    /// Puts a mark where a value could not be written.
+    #[cold]
+    fn leave_out(&mut self, depth: u8, before: (usize, usize)) {
+        self.rewind(before);
+        self.depth = depth;
+        self.put_anyway(&[tag::OMITTED]);
     }
 
     /// Takes a place in the cells; none where everything stands in `spill`, or will have to.
@@ -165,15 +171,36 @@ impl Draft {
     }
 
     #[inline]
-    fn put(&mut self, bytes: &[u8]) {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Omitted> {
         match self.room(bytes.len()) {
-            Some(room) => room.copy_from_slice(bytes),
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                Ok(())
+            }
             None => self.put_spilled(bytes),
         }
     }
 
     #[cold]
-    fn put_spilled(&mut self, bytes: &[u8]) {
+    fn put_spilled(&mut self, bytes: &[u8]) -> Result<(), Omitted> {
+        if !self.has_room(bytes.len()) {
+            return Err(Omitted);
+        }
+        self.spill_over(bytes);
+        Ok(())
+    }
+
+    /// Puts what belongs to something that found room before: a mark, an end, a name.
+    #[inline]
+    fn put_anyway(&mut self, bytes: &[u8]) {
+        match self.room(bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.spill_over(bytes),
+        }
+    }
+
+    #[cold]
+    fn spill_over(&mut self, bytes: &[u8]) {
         if self.len < SPILLED {
             self.spill = SCRATCH.try_with(Cell::take).unwrap_or_default();
             self.spill.clear();
@@ -216,7 +243,7 @@ impl Draft {
     }
 
     #[inline]
-    fn str(&mut self, text: &str) {
+    fn str(&mut self, text: &str) -> Result<(), Omitted> {
         // One look at the room for tag, length and text: most of a payload is strings.
         if let Some([tag, length, room @ ..]) = self.room(2 + text.len())
             && room.len() == text.len()
@@ -225,52 +252,61 @@ impl Draft {
             // All cells together are shorter than what one byte can say.
             *length = text.len() as u8;
             room.copy_from_slice(text.as_bytes());
+            Ok(())
         } else {
-            self.long_str(text);
+            self.long_str(text)
         }
     }
 
     #[cold]
-    fn long_str(&mut self, text: &str) {
+    fn long_str(&mut self, text: &str) -> Result<(), Omitted> {
         if let Ok(short) = u8::try_from(text.len()) {
-            self.put(&[tag::STR, short]);
-            self.put(text.as_bytes());
+            self.put(&[tag::STR, short])?;
+            self.put(text.as_bytes())
         } else {
-            self.long(tag::LONG_STR, text);
+            self.long(tag::LONG_STR, text)
         }
     }
 
-    fn long(&mut self, tag: u8, text: &str) {
+    fn long(&mut self, tag: u8, text: &str) -> Result<(), Omitted> {
         match u32::try_from(text.len()) {
             Ok(len) if text.len() <= MAX_BYTES && self.has_room(text.len()) => {
-                self.put(&[tag]);
-                self.put(&len.to_le_bytes());
-                self.put(text.as_bytes());
+                self.put(&[tag])?;
+                self.put(&len.to_le_bytes())?;
+                self.put(text.as_bytes())
             }
-            _ => self.put(&[tag::OMITTED]),
+            _ => Err(Omitted),
         }
     }
 
     #[inline]
     fn open(&mut self, tag: u8) -> Result<(), Omitted> {
-        if self.depth >= MAX_DEPTH || !self.has_room(1) {
+        if self.depth >= MAX_DEPTH {
             return Err(Omitted);
         }
+        self.put(&[tag])?;
         self.depth += 1;
-        self.put(&[tag]);
         Ok(())
     }
 
     #[inline]
     fn close(&mut self) {
         self.depth -= 1;
-        self.put(&[tag::END]);
+        self.put_anyway(&[tag::END]);
     }
 
-    /// A nested value. One that cannot be written is marked, and the others stay.
+    /// A nested value. One that cannot be written is marked, and the others stay; an error where there
+    /// is no room for others, so that what it stands in is left out and looked at no further.
     #[inline]
-    fn nested(&mut self, value: &(impl Serialize + ?Sized)) {
-        self.value(value);
+    fn nested(&mut self, value: &(impl Serialize + ?Sized)) -> Result<(), Omitted> {
+        let (depth, before) = (self.depth, self.mark());
+        if value.serialize(&mut *self).is_err() {
+            self.leave_out(depth, before);
+            if !self.has_room(1) {
+                return Err(Omitted);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -298,8 +334,7 @@ macro_rules! number {
         fn $name(self, v: $from) -> Result<(), Omitted> {
             let mut bytes = [$tag, 0, 0, 0, 0, 0, 0, 0, 0];
             bytes[1..].copy_from_slice(&<$to>::from(v).to_le_bytes());
-            self.put(&bytes);
-            Ok(())
+            self.put(&bytes)
         }
     };
 }
@@ -317,8 +352,7 @@ impl<'a> ser::Serializer for &'a mut Draft {
 
     #[inline]
     fn serialize_bool(self, v: bool) -> Result<(), Omitted> {
-        self.put(&[if v { tag::TRUE } else { tag::FALSE }]);
-        Ok(())
+        self.put(&[if v { tag::TRUE } else { tag::FALSE }])
     }
     number!(serialize_i8, i8, i64, tag::I64);
     number!(serialize_i16, i16, i64, tag::I64);
@@ -332,25 +366,20 @@ impl<'a> ser::Serializer for &'a mut Draft {
     fn serialize_f32(self, v: f32) -> Result<(), Omitted> {
         let mut bytes = [tag::F32, 0, 0, 0, 0];
         bytes[1..].copy_from_slice(&v.to_le_bytes());
-        self.put(&bytes);
-        Ok(())
+        self.put(&bytes)
     }
     fn serialize_i128(self, v: i128) -> Result<(), Omitted> {
-        self.long(tag::RAW, &v.to_string());
-        Ok(())
+        self.long(tag::RAW, &v.to_string())
     }
     fn serialize_u128(self, v: u128) -> Result<(), Omitted> {
-        self.long(tag::RAW, &v.to_string());
-        Ok(())
+        self.long(tag::RAW, &v.to_string())
     }
     fn serialize_char(self, v: char) -> Result<(), Omitted> {
-        self.str(v.encode_utf8(&mut [0; 4]));
-        Ok(())
+        self.str(v.encode_utf8(&mut [0; 4]))
     }
     #[inline]
     fn serialize_str(self, v: &str) -> Result<(), Omitted> {
-        self.str(v);
-        Ok(())
+        self.str(v)
     }
     fn serialize_bytes(self, v: &[u8]) -> Result<(), Omitted> {
         self.collect_seq(v)
@@ -365,8 +394,7 @@ impl<'a> ser::Serializer for &'a mut Draft {
     }
     #[inline]
     fn serialize_unit(self) -> Result<(), Omitted> {
-        self.put(&[tag::NULL]);
-        Ok(())
+        self.put(&[tag::NULL])
     }
     fn serialize_unit_struct(self, _name: &'static str) -> Result<(), Omitted> {
         self.serialize_unit()
@@ -395,8 +423,8 @@ impl<'a> ser::Serializer for &'a mut Draft {
         value: &T,
     ) -> Result<(), Omitted> {
         self.open(tag::OBJECT)?;
-        self.str(variant);
-        self.nested(value);
+        self.str(variant)?;
+        self.nested(value)?;
         self.close();
         Ok(())
     }
@@ -475,7 +503,7 @@ impl<'a> Nest<'a> {
 
     fn variant(draft: &'a mut Draft, variant: &str, tag: u8) -> Result<Self, Omitted> {
         draft.open(tag::OBJECT)?;
-        draft.str(variant);
+        draft.str(variant)?;
         draft.open(tag)?;
         Ok(Self {
             draft,
@@ -503,8 +531,7 @@ macro_rules! compound {
             type Error = Omitted;
             #[inline]
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Omitted> {
-                self.draft.nested(value);
-                Ok(())
+                self.draft.nested(value)
             }
             #[inline]
             fn end(self) -> Result<(), Omitted> {
@@ -539,8 +566,7 @@ impl ser::SerializeMap for Nest<'_> {
     }
     #[inline]
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Omitted> {
-        self.draft.nested(value);
-        Ok(())
+        self.draft.nested(value)
     }
     #[inline]
     fn end(self) -> Result<(), Omitted> {
@@ -563,9 +589,8 @@ macro_rules! fields {
                 if self.raw {
                     return self.raw_text(value);
                 }
-                self.draft.str(key);
-                self.draft.nested(value);
-                Ok(())
+                self.draft.str(key)?;
+                self.draft.nested(value)
             }
             #[inline]
             fn end(self) -> Result<(), Omitted> {

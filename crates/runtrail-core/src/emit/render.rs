@@ -300,6 +300,25 @@ mod tests {
         assert_eq!(rendered(&Fails), r#""(value left out)""#);
     }
 
+    /// A list that has no end, and how often it was asked for more.
+    struct Endless<'a>(&'a std::cell::Cell<usize>);
+
+    impl Serialize for Endless<'_> {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_seq((0..usize::MAX).inspect(|number| self.0.set(*number)))
+        }
+    }
+
+    #[test]
+    fn a_list_that_is_too_large_is_left_out_and_looked_at_no_further() {
+        let asked = std::cell::Cell::new(0);
+        let text = rendered(&(1, Endless(&asked), 2));
+        assert_eq!(text, r#"[1,"(value left out)",2]"#);
+        // Each number takes nine bytes; at the end there is room for a few marks.
+        let fit = crate::emit::encode::MAX_BYTES / 9;
+        assert!((fit - 100..fit + 100).contains(&asked.get()), "{asked:?}");
+    }
+
     #[test]
     fn a_value_nested_too_deep_is_cut_without_recursion() {
         let mut deep = json!(1);

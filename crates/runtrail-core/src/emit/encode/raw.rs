@@ -34,8 +34,7 @@ impl ser::Serializer for RawText<'_> {
         if !whole || !scanner.odds().is_empty() {
             return Err(Omitted);
         }
-        self.0.long(tag::RAW, text);
-        Ok(())
+        self.0.long(tag::RAW, text)
     }
     refuse!(
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32,

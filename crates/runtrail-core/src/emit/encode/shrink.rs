@@ -30,7 +30,7 @@ impl Draft {
             // Those that follow need a mark each, if nothing else.
             let marks = values.len() - index - 1;
             let fits = self.len + value.len() + marks <= CELLS * CELL;
-            self.put(if fits { value } else { &[tag::OMITTED] });
+            self.put_anyway(if fits { value } else { &[tag::OMITTED] });
         }
         self.finish();
         keep_scratch(spill);
