@@ -8,7 +8,7 @@ use super::record::Kind;
 use crate::event::Ctx;
 
 /// The key of a run itself, which nothing opened.
-const RUN: u64 = 0;
+pub(crate) const RUN: u64 = 0;
 /// The key of an opener that found no room: what belongs to it is absent, and counted.
 pub(crate) const REFUSED: u64 = 1;
 

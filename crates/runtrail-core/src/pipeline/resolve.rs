@@ -22,6 +22,9 @@ use crate::text::Text;
 /// Maps of foreign keys: seeded at random, and several times as fast as the default.
 pub(super) type Map<K, V> = std::collections::HashMap<K, V, foldhash::fast::RandomState>;
 
+/// As [`Map`], without values.
+type Set<K> = std::collections::HashSet<K, foldhash::fast::RandomState>;
+
 /// The number that handles of runs beyond the limit have.
 const OVER_LIMIT: usize = usize::MAX;
 
@@ -148,6 +151,7 @@ impl Resolver {
             return self.handled.dropped.add(DropCause::Closed, counted, 1);
         };
         if shed && !is_precious_kind(header.kind) {
+            self.remember_absent(number, &header);
             return self.shed(number, counted);
         }
         let Some(run) = self.runs.get_mut(number) else {
@@ -166,9 +170,24 @@ impl Resolver {
         };
         match maker.make(taken, ctx) {
             Ok(late) => self.handled.late += u64::from(late),
-            Err(cause) => self.handled.dropped.add(cause, counted, 1),
+            Err(cause) => {
+                self.handled.dropped.add(cause, counted, 1);
+                self.remember_absent(number, &header);
+            }
         }
         self.cut();
+    }
+
+    /// Takes note of a record that was dropped, where others may say that they were opened in it.
+    fn remember_absent(&mut self, number: usize, header: &Header) {
+        let Some(run) = self.runs.get_mut(number) else {
+            return;
+        };
+        match header.kind {
+            Kind::OpStart | Kind::GroupStart => run.absent.add(header.key, self.limits.open),
+            Kind::OpEnd | Kind::GroupEnd => run.absent.end(header.key),
+            _ => {}
+        }
     }
 
     fn shed(&mut self, number: usize, counted: usize) {
@@ -429,6 +448,9 @@ impl Maker<'_> {
     fn make(mut self, taken: &mut Taken<'_>, ctx: Option<&Ctx>) -> Result<bool, DropCause> {
         let header = taken.header;
         let is_opener = matches!(header.kind, Kind::OpStart | Kind::GroupStart);
+        if is_opener && self.run.is_absent(header.extra) {
+            return Err(DropCause::Subtree);
+        }
         if is_opener && self.run.open.len() >= self.max_open {
             return Err(DropCause::OpenLimit);
         }

@@ -269,3 +269,78 @@ fn exporters_are_closed_also_where_the_worker_is_gone() {
     assert!(arrived.closed);
     assert_eq!(arrived.events.len(), 1);
 }
+
+/// Of the ops of a name, how many began in an op, and how many in none.
+fn parents(events: &[TraceEvent], name: &str) -> (usize, usize) {
+    let openers = events
+        .iter()
+        .filter(|event| event.kind == EventKind::OpStart);
+    let named = openers.filter(|event| event.op_name.as_deref() == Some(name));
+    let (without, with): (Vec<_>, Vec<_>) =
+        named.partition(|event| event.payload.text().contains(r#""parent_id":null"#));
+    (with.len(), without.len())
+}
+
+#[test]
+fn what_began_in_an_op_that_was_dropped_is_absent_as_well() {
+    let gate = Gate::default();
+    let (builder, arrived) = capturing();
+    let settings = Settings {
+        ring_events: 64,
+        overflow: Overflow::DropOldest,
+        ..Settings::default()
+    };
+    let trail = held_up(builder.settings(settings), &gate);
+    let run = trail.run("r");
+    for _ in 0..20 {
+        let parent = run.op("parent", &Ctx::default(), || 1);
+        for _ in 0..3 {
+            let child = parent.op("child", || 1);
+            child.op("grandchild", || 1).end_ok(|| 1);
+            child.end_ok(|| 1);
+        }
+        parent.end_ok(|| 1);
+    }
+    gate.open();
+    assert!(trail.flush(LIMIT).is_complete());
+    run.op("parent", &Ctx::default(), || 1)
+        .op("child", || 1)
+        .end_ok(|| 1);
+    drop(run);
+    let report = end(&trail);
+    assert!(report.stats.dropped.by_cause(DropCause::RingFull) > 0);
+    let events = arrived.arrived().events;
+    let (with, without) = parents(&events, "child");
+    assert!(with > 0 && without == 0, "{with} {without}");
+    assert_eq!(parents(&events, "grandchild").1, 0);
+}
+
+#[test]
+fn what_began_in_an_op_that_was_one_too_many_is_absent_as_well() {
+    let (builder, arrived) = capturing();
+    let settings = Settings {
+        max_open: 2,
+        ..Settings::default()
+    };
+    let trail = builder.settings(settings).start().unwrap();
+    let run = trail.run("r");
+    let mut open: Vec<_> = (0..2)
+        .map(|_| run.op("open", &Ctx::default(), || 1))
+        .collect();
+    // Two are remembered; of the third it is known only that it is not open.
+    let dropped: Vec<_> = (0..3)
+        .map(|_| run.op("dropped", &Ctx::default(), || 1))
+        .collect();
+    open.truncate(1);
+    for parent in &dropped {
+        parent.op("child", || 1).end_ok(|| 1);
+    }
+    open[0].op("fits", || 1).end_ok(|| 1);
+    drop((open, dropped, run));
+    let report = end(&trail);
+    let dropped = &report.stats.dropped;
+    assert_eq!(dropped.of(DropCause::Subtree, &EventKind::OpStart), 3);
+    let events = arrived.arrived().events;
+    assert_eq!(parents(&events, "child"), (0, 0));
+    assert_eq!(parents(&events, "fits"), (1, 0));
+}

@@ -7,7 +7,8 @@ use super::super::clock::{Steady, Timeline, timestamp};
 use super::super::ledger::Ledger;
 use super::super::payload::Object;
 use super::super::recorded::{IdPrefix, Place};
-use super::{Map, Recent};
+use super::{Map, Recent, Set};
+use crate::emit::at::RUN;
 use crate::emit::render::push_integer;
 use crate::event::{Ctx, EventKind, Payload, TraceEvent};
 use crate::text::Text;
@@ -70,6 +71,30 @@ pub(super) struct Open {
     pub(super) place: Arc<Place>,
 }
 
+/// Openers that were dropped and whose ends have not come: what is opened in them is to be absent as well,
+/// rather than to stand there without a parent.
+#[derive(Debug, Default)]
+pub(super) struct Absent {
+    keys: Set<u64>,
+    /// More were dropped than are remembered, so any parent that is not open may have been.
+    is_beyond: bool,
+}
+
+impl Absent {
+    pub(super) fn add(&mut self, key: u64, limit: usize) {
+        if self.keys.len() < limit {
+            self.keys.insert(key);
+        } else {
+            self.is_beyond = true;
+        }
+    }
+
+    /// Takes note of an opener's end.
+    pub(super) fn end(&mut self, key: u64) {
+        self.keys.remove(&key);
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct RunState {
     pub(super) request_id: Text,
@@ -80,6 +105,7 @@ pub(super) struct RunState {
     /// How many runs began before it.
     order: u64,
     pub(super) open: Map<u64, Open>,
+    pub(super) absent: Absent,
     pub(super) recent: Recent,
     /// Where it stands in which sheet.
     pub(super) stamp: (u64, u32),
@@ -100,6 +126,7 @@ impl RunState {
             handles: 0,
             order: 0,
             open: Map::default(),
+            absent: Absent::default(),
             recent: Recent::default(),
             stamp: (0, 0),
             in_ledger: false,
@@ -118,6 +145,16 @@ impl RunState {
             // The limit was kept when it was opened.
             let _ = ledger.open(&self.request_id, &self.ids.id(open.seq), &open.place);
         }
+    }
+
+    /// Whether what is opened in an opener would stand there without a parent, since that was dropped.
+    #[inline]
+    pub(super) fn is_absent(&self, parent: u64) -> bool {
+        let Absent { keys, is_beyond } = &self.absent;
+        if keys.is_empty() && !is_beyond {
+            return false;
+        }
+        keys.contains(&parent) || *is_beyond && parent != RUN && !self.open.contains_key(&parent)
     }
 
     pub(super) fn note(&mut self, cause: DropCause, kind: usize, count: u64) {
