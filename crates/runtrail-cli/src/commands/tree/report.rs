@@ -257,10 +257,10 @@ fn whole_tree(outline: &Outline<'_>, args: &TreeArgs, page: &mut Page) {
                         human::duration(p95)
                     )
                 });
-                let trouble = fan.trouble.iter();
-                let trouble: String = trouble
-                    .map(|(state, count)| format!(", {count} {}", state.name()))
-                    .collect();
+                let mut trouble = String::new();
+                for (state, count) in &fan.trouble {
+                    let _ = write!(trouble, ", {count} {}", state.name());
+                }
                 lines.push(format!(
                     "{indent}- {name} ×{}{}{trouble}",
                     fan.items.len(),
