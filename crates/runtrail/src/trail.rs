@@ -37,6 +37,8 @@ pub struct Trail {
     pipeline: Pipeline,
     stop: Stop,
     drop_deadline: Duration,
+    /// The one that started it: a forked child's copy has no threads to be told to stop.
+    process: u32,
 }
 
 /// Why nothing is recorded.
@@ -106,6 +108,10 @@ impl Trail {
     }
 
     fn stop_within(&self, limit: Duration) {
+        // In a forked child the lock may be held by a thread that is not there.
+        if std::process::id() != self.process {
+            return;
+        }
         // A limit that is too long to say is as good as none.
         if let Some(at) = Instant::now().checked_add(limit.saturating_sub(limit / 4)) {
             self.stop.stop_at(at);
@@ -159,6 +165,7 @@ impl Parts {
             pipeline,
             stop: self.stop,
             drop_deadline,
+            process: std::process::id(),
         })
     }
 }

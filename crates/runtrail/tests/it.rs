@@ -4,6 +4,7 @@
 mod it {
     #[cfg(feature = "json")]
     mod errors;
+    mod fork;
     #[cfg(feature = "parquet")]
     mod journal;
     #[cfg(feature = "json")]
