@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex};
+use std::{io, thread};
 
 use super::books::Books;
 use super::clock::{Clock, Timeline};
@@ -10,7 +12,8 @@ use super::engine::Engine;
 use super::lane::Lane;
 use super::media::{Media, MediaStore};
 use super::settings::Settings;
-use super::shared::Shared;
+use super::shared::{CLOSED, ENDING, Shared, deadline};
+use super::ticket::Ticket;
 use super::worker::Worker;
 use super::{Ending, Pipeline, RecordIf, Running, Threads};
 use crate::export::{Exporter, SpanExporter, Spans};
@@ -102,43 +105,109 @@ impl Builder {
         let books = Books::new(names);
         let media = Media::new(self.media_store.is_some());
         let shared = Shared::new(self.settings, clock.clone(), books, media);
-        let mut threads = Threads::default();
-        let mut lanes = Vec::new();
-        let count = self.exporters.len();
-        for (index, exporter) in self.exporters.into_iter().enumerate() {
-            let (lane, thread) =
-                Lane::start(index, exporter, &shared, count).map_err(StartError::thread)?;
-            lanes.push(lane);
-            threads.lanes.push(thread);
-        }
-        if let Some(store) = self.media_store {
-            let shared = Arc::clone(&shared);
-            // It ends when the pipeline does; a store that is stuck then is left to itself.
-            std::thread::Builder::new()
-                .name("runtrail-media".into())
-                .spawn(move || shared.media.run(&shared, store))
-                .map_err(StartError::thread)?;
-        }
-        let lanes = Arc::new(lanes);
-        let emitter = self.emitter_id.unwrap_or_else(random);
         let chain = Chain::new(self.processors);
+        let emitter = self.emitter_id.unwrap_or_else(random);
         let engine = Engine::new(emitter, &shared.settings, chain, Timeline::new(clock));
-        let worker = Worker::new(Arc::clone(&shared), engine, Arc::clone(&lanes));
-        let worker = std::thread::Builder::new()
-            .name("runtrail-worker".into())
-            .spawn(move || worker.run())
-            .map_err(StartError::thread)?;
-        threads.worker = Some(worker);
+        let mut started = Started::new(shared);
+        if let Err(error) = started.start(self.exporters, self.media_store, engine) {
+            started.give_up();
+            return Err(StartError::thread(error));
+        }
         Ok(Pipeline {
             running: Some(Arc::new(Running {
-                shared,
-                lanes,
+                shared: started.shared,
+                lanes: started.lanes,
                 record_if: self.record_if,
-                threads: Mutex::new(threads),
+                threads: Mutex::new(started.threads),
                 ending: Mutex::new(Ending::No),
                 ended: Condvar::new(),
             })),
         })
+    }
+}
+
+/// The threads that a pipeline has so far.
+struct Started {
+    shared: Arc<Shared>,
+    lanes: Arc<Vec<Lane>>,
+    threads: Threads,
+}
+
+impl Started {
+    fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            shared,
+            lanes: Arc::default(),
+            threads: Threads::default(),
+        }
+    }
+
+    fn start(
+        &mut self,
+        exporters: Vec<Box<dyn Exporter>>,
+        media_store: Option<Box<dyn MediaStore>>,
+        engine: Engine,
+    ) -> io::Result<()> {
+        self.start_lanes(exporters)?;
+        if let Some(store) = media_store {
+            let shared = Arc::clone(&self.shared);
+            // It ends when the pipeline does; a store that is stuck then is left to itself.
+            thread::Builder::new()
+                .name("runtrail-media".into())
+                .spawn(move || shared.media.run(&shared, store))?;
+        }
+        let worker = Worker::new(Arc::clone(&self.shared), engine, Arc::clone(&self.lanes));
+        let worker = thread::Builder::new()
+            .name("runtrail-worker".into())
+            .spawn(move || worker.run())?;
+        self.threads.worker = Some(worker);
+        Ok(())
+    }
+
+    fn start_lanes(&mut self, exporters: Vec<Box<dyn Exporter>>) -> io::Result<()> {
+        let count = exporters.len();
+        let mut lanes = Vec::with_capacity(count);
+        let mut result = Ok(());
+        for (index, exporter) in exporters.into_iter().enumerate() {
+            match Lane::start(index, exporter, &self.shared, count) {
+                Ok((lane, thread)) => {
+                    lanes.push(lane);
+                    self.threads.lanes.push(thread);
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        self.lanes = Arc::new(lanes);
+        result
+    }
+
+    /// Ends what was started, where the rest does not start: exporters that have a thread are closed on
+    /// it, within the time that dropping a pipeline may take.
+    fn give_up(self) {
+        let shared = &self.shared;
+        shared
+            .bell
+            .state
+            .fetch_or(ENDING | CLOSED, Ordering::AcqRel);
+        shared.media.close(shared);
+        let until = deadline(shared.settings.drop_deadline);
+        let ticket = Arc::new(Ticket::new(self.lanes.len(), until));
+        ticket.passed_on();
+        for lane in self.lanes.iter() {
+            lane.close(Arc::clone(&ticket));
+        }
+        let done = ticket.wait();
+        for (thread, done) in self.threads.lanes.into_iter().zip(done.lanes) {
+            if done.is_some() {
+                // Its promise is the last thing that it keeps; a panic of its exporter it caught.
+                drop(thread.join());
+            }
+        }
+        // The common ring keeps what it belongs to alive.
+        shared.close_rings();
     }
 }
 
@@ -165,7 +234,7 @@ fn random() -> u64 {
 #[error("{message}")]
 pub struct StartError {
     message: String,
-    source: Option<std::io::Error>,
+    source: Option<io::Error>,
 }
 
 impl StartError {
@@ -176,10 +245,61 @@ impl StartError {
         }
     }
 
-    fn thread(error: std::io::Error) -> Self {
+    fn thread(error: io::Error) -> Self {
         Self {
             message: "could not start a thread".into(),
             source: Some(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Instant;
+
+    use super::*;
+    use crate::export::{Batch, ExportError};
+
+    /// Says when it is closed.
+    struct Closes(Sender<()>);
+
+    impl Exporter for Closes {
+        fn name(&self) -> &'static str {
+            "closes"
+        }
+
+        fn export(&mut self, _batch: &Batch) -> Result<(), ExportError> {
+            Ok(())
+        }
+
+        fn flush(&mut self, _deadline: Instant) -> Result<(), ExportError> {
+            Ok(())
+        }
+
+        fn close(self: Box<Self>, _deadline: Instant) -> Result<(), ExportError> {
+            self.0.send(()).unwrap();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_started_where_the_rest_did_not() {
+        let (tells, told) = channel();
+        let exporters: Vec<Box<dyn Exporter>> =
+            vec![Box::new(Closes(tells.clone())), Box::new(Closes(tells))];
+        let names = exporters.iter().map(|e| e.name().to_owned());
+        let shared = Shared::new(
+            Settings::default(),
+            Clock::system(),
+            Books::new(names),
+            Media::new(false),
+        );
+        let left = Arc::downgrade(&shared);
+        let mut started = Started::new(shared);
+        started.start_lanes(exporters).unwrap();
+        started.give_up();
+        assert_eq!(told.iter().count(), 2);
+        assert!(left.upgrade().is_none());
     }
 }
