@@ -154,6 +154,12 @@ impl Engine {
     }
 }
 
+/// The end of a run, where that many events before it are in another batch.
+fn moved_back(mut run: RunEnd, events: usize) -> RunEnd {
+    run.after -= events;
+    run
+}
+
 impl Tail {
     fn new(chain: Chain, ledger: Ledger, batch_events: usize) -> Self {
         Self {
@@ -218,15 +224,27 @@ impl Tail {
         }
     }
 
+    /// Hands out whole batches; a processor may have given many at once.
     fn hand_out_full(&mut self, hand_out: &mut impl FnMut(Batch)) {
-        if self.events.len() >= self.batch_events {
-            hand_out(self.cut());
+        if self.events.len() < self.batch_events {
+            return;
         }
+        let whole = self.events.len() - self.events.len() % self.batch_events;
+        // The list keeps its memory, and each batch gets exactly what it needs.
+        let mut given = self.events.drain(..whole);
+        let mut ended = std::mem::take(&mut self.ended).into_iter().peekable();
+        for from in (0..whole).step_by(self.batch_events) {
+            let events: Vec<_> = given.by_ref().take(self.batch_events).collect();
+            let to = from + events.len();
+            let of_batch = std::iter::from_fn(|| ended.next_if(|run| run.after <= to));
+            let of_batch: Vec<RunEnd> = of_batch.map(|run| moved_back(run, from)).collect();
+            hand_out(Batch::new(events, of_batch));
+        }
+        self.ended = ended.map(|run| moved_back(run, whole)).collect();
     }
 
-    /// Cuts a batch; events that a processor gave beyond the usual number stay together.
+    /// Cuts a batch of what is left.
     fn cut(&mut self) -> Batch {
-        // The list keeps its memory, and the batch gets exactly what it needs.
         let events: Vec<TraceEvent> = self.events.drain(..).collect();
         let ended = std::mem::take(&mut self.ended);
         Batch::new(events, ended).with_paired(std::mem::take(&mut self.paired))

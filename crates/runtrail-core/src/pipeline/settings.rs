@@ -28,7 +28,8 @@ pub struct Settings {
     /// holds up to three times as many. Each takes about 220 bytes.
     pub ring_events: usize,
     /// Bytes that everything waiting in this pipeline may take: one half for the rings of all
-    /// threads with their large payloads, one half for the exporters' queues in equal parts.
+    /// threads with their large payloads, one half for the exporters' queues in equal parts. What processors
+    /// hold back comes beside it; their own settings limit it.
     pub max_bytes: usize,
     /// Bytes of one payload; a larger one is replaced by a note that says how large it was.
     pub max_payload_bytes: usize,

@@ -28,7 +28,12 @@ pub struct SampleSettings {
     /// Where a run's id holds this text, only what stands before it decides, so that runs
     /// `batch-7/1` and `batch-7/2` of one parent `batch-7` are kept or left out together.
     pub parent_separator: Option<String>,
-    /// What may be held back of runs that are not in the sample until they are known to be clean.
+    /// What may be held back of runs that are not in the sample until they are known to be clean; each event counts
+    /// with its texts and what it takes itself.
+    ///
+    /// A run that is kept is handed on at once, all that was held of it. So the queue of each exporter must have
+    /// room for it: keep it below seven eighths of `queue_events`, and below two fifths of `max_bytes`
+    /// divided by the exporters, of the pipeline's settings.
     pub hold: HoldLimits,
     /// What happens to a run that goes beyond it.
     pub when_full: WhenFull,
@@ -38,14 +43,14 @@ pub struct SampleSettings {
 }
 
 impl Default for SampleSettings {
-    /// Every run; 65,536 events and 64 MiB are held.
+    /// Every run; 32,768 events and 8 MiB are held: what the queues of three exporters take at once, by default.
     fn default() -> Self {
         Self {
             rate: 1.0,
             parent_separator: None,
             hold: HoldLimits {
-                max_events: 65_536,
-                max_bytes: 64 << 20,
+                max_events: 32_768,
+                max_bytes: 8 << 20,
             },
             when_full: WhenFull::default(),
             max_runs: 1_000_000,
@@ -227,7 +232,7 @@ impl Waiting {
         };
         // What waits must not keep the chunk alive that it was read in.
         let event = event.detached();
-        let bytes = event.text_bytes();
+        let bytes = size_of::<TraceEvent>() + event.text_bytes();
         self.bytes += bytes;
         budget.add(bytes);
         self.events.push(event);

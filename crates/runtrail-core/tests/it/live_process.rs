@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use runtrail_core::emit::LlmUsage;
 use runtrail_core::event::{Ctx, EventKind, TraceEvent};
-use runtrail_core::pipeline::{DropCause, Pipeline, Settings};
+use runtrail_core::pipeline::{DropCause, Overflow, Pipeline, Settings};
 use runtrail_core::process::{
     Aggregate, AggregateSettings, Boundary, DropEmpty, DropEmptySettings, Enrich, EnrichSettings,
-    EventMatch, GroupBy, GroupBySettings, Output, Processor, Redact, RedactSettings, ValuePath,
+    EventMatch, GroupBy, GroupBySettings, Output, Processor, Redact, RedactSettings, Sample,
+    SampleSettings, ValuePath,
 };
 use runtrail_core::text::Text;
 use runtrail_core::wire::event_to_json;
@@ -226,5 +227,46 @@ fn a_processor_that_panics_costs_the_others_nothing() {
         assert_eq!((arrived.events.len(), arrived.ends.len()), (3 * each, 3));
         let lost = stats.dropped.by_cause(DropCause::ProcessorLost);
         assert_eq!(lost, 3 * (5 - each as u64));
+    }
+}
+
+#[test]
+fn a_run_that_was_held_back_finds_room_in_the_queues_of_three_exporters() {
+    let settings = SampleSettings {
+        rate: 0.0,
+        ..SampleSettings::default()
+    };
+    let blocks = Settings {
+        overflow: Overflow::Block(LIMIT),
+        ..Settings::default()
+    };
+    let captures = [(); 3].map(|()| Capture::default());
+    let arrived = captures.each_ref().map(Capture::handle);
+    let mut builder = Pipeline::builder()
+        .settings(blocks)
+        .processor(Sample::new(&settings).unwrap());
+    for capture in captures {
+        builder = builder.exporter(capture);
+    }
+    let trail = builder.start().unwrap();
+    let run = trail.run("r");
+    let text = "y".repeat(200);
+    for _ in 0..50 {
+        for _ in 0..400 {
+            run.op("o", &Ctx::default(), || &text).end_ok(|| 1);
+        }
+        assert!(trail.flush(LIMIT).is_complete());
+    }
+    run.op("bad", &Ctx::default(), || 1).end_error("E", "no");
+    drop(run);
+    let report = trail.shutdown(LIMIT);
+    assert_eq!((report.stats.imbalance(), report.left()), (0, 0));
+    let events = 2 * (50 * 400 + 1);
+    for arrived in arrived {
+        let arrived = arrived.arrived();
+        assert_eq!((arrived.events.len(), arrived.ends.len()), (events, 1));
+        // Batches are no larger than set, however much is given at once.
+        let least = events / Settings::default().batch_events;
+        assert!(arrived.batches > least, "{}", arrived.batches);
     }
 }
