@@ -8,9 +8,11 @@
 pub struct StateLimits {
     /// Runs with something to remember, at once.
     pub max_runs: usize,
-    /// Ops, and groups, that are open at once in a run; of groups 10,000 at most.
+    /// Ops, and groups, that are open at once in a run; of groups 10,000 at most. The filters by name and by kind keep
+    /// none in mind, and have no use for it.
     pub max_open: usize,
-    /// Ids of ops that were left out, remembered per run so that what refers to them is mended.
+    /// Ids of ops that were left out, remembered per run so that what refers to them is mended. What leaves out
+    /// nothing, such as [`GroupBy`](super::GroupBy), has no use for it.
     pub max_left_out: usize,
 }
 

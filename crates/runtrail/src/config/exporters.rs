@@ -65,6 +65,8 @@ struct Entry {
     feature: &'static str,
     /// The key of its destination.
     key: Key,
+    /// Whether it can fail so that nobody knows whether it happened.
+    is_unsure: bool,
     /// `None` where the feature is off.
     read: Option<Read>,
 }
@@ -93,6 +95,7 @@ static ALL: [Entry; 5] = [
         name: "json",
         feature: "json",
         key: Key::Path,
+        is_unsure: false,
         #[cfg(feature = "json")]
         read: Some(json::read_trees),
         #[cfg(not(feature = "json"))]
@@ -102,6 +105,7 @@ static ALL: [Entry; 5] = [
         name: "jsonl",
         feature: "json",
         key: Key::Path,
+        is_unsure: false,
         #[cfg(feature = "json")]
         read: Some(json::read_lines),
         #[cfg(not(feature = "json"))]
@@ -111,6 +115,7 @@ static ALL: [Entry; 5] = [
         name: "parquet",
         feature: "parquet",
         key: Key::Path,
+        is_unsure: true,
         #[cfg(feature = "parquet")]
         read: Some(lake::read),
         #[cfg(not(feature = "parquet"))]
@@ -120,6 +125,7 @@ static ALL: [Entry; 5] = [
         name: "otlp",
         feature: "otlp",
         key: Key::Endpoint,
+        is_unsure: false,
         #[cfg(feature = "otlp")]
         read: Some(otlp::read),
         #[cfg(not(feature = "otlp"))]
@@ -129,6 +135,7 @@ static ALL: [Entry; 5] = [
         name: "otlp-json",
         feature: "otlp",
         key: Key::Path,
+        is_unsure: false,
         #[cfg(feature = "otlp")]
         read: Some(otlp::read_lines),
         #[cfg(not(feature = "otlp"))]
@@ -276,7 +283,7 @@ pub(super) fn read(mut section: Section<'_, '_>, to: &mut Document<'_>) -> Optio
     let destination = destination.map_or("", |at| at.value);
     let settings = read(&mut section, to);
     let wrappers = match entry.key {
-        Key::Path => wrappers::read(&mut section, to),
+        Key::Path => wrappers::read(&mut section, entry.is_unsure, to),
         Key::Endpoint => Wrappers::default(),
     };
     section.finish(to);

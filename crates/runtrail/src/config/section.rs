@@ -201,6 +201,15 @@ impl<'t, 'i> Section<'t, 'i> {
         read.map(|at| at.value).unwrap_or_default()
     }
 
+    /// Notes a key that would change nothing here; `why` says so of it.
+    pub(super) fn refuse(&mut self, key: &'static str, why: &str, to: &mut Document<'_>) {
+        match self.get(key) {
+            Some(found) => to.problem(&found.span(), format!("`{key}` {why}"), None),
+            // Where it is not said, it must not be offered in the place of another.
+            None => drop(self.known.pop()),
+        }
+    }
+
     /// Notes the keys that nobody asked for.
     pub(super) fn finish(self, to: &mut Document<'_>) {
         for key in self.table.keys() {

@@ -113,6 +113,50 @@ fn what_a_processor_refuses_is_told_at_its_key() {
 }
 
 #[test]
+fn a_key_that_would_change_nothing_is_refused() {
+    for (given, wanted) in [
+        (
+            "processors]]\nname = \"drop_ops\"\nops = [\"x\"]\nmax_open = 1",
+            "f.toml:4:12: `max_open` does nothing here: a filter remembers only what it left out, up to `max_left_out`",
+        ),
+        (
+            "processors]]\nname = \"drop_kinds\"\nkinds = [\"op_yield\"]\nmax_open = 1",
+            "f.toml:4:12: `max_open` does nothing here: a filter remembers only what it left out, up to `max_left_out`",
+        ),
+        (
+            "processors]]\nname = \"group_by\"\nevery = 3\nmax_left_out = 1",
+            "f.toml:4:16: `max_left_out` does nothing here: a group_by leaves out nothing",
+        ),
+        (
+            "exporters]]\nname = \"json\"\npath = \"x\"\nretry = {}",
+            "f.toml:4:9: `retry` does nothing without a `rate_limit` that turns batches away",
+        ),
+        (
+            "exporters]]\nname = \"jsonl\"\npath = \"x\"\nrate_limit = {}\nretry = { retry_unknown = true }",
+            "f.toml:5:27: `retry_unknown` does nothing here: this exporter knows whether it wrote",
+        ),
+        #[cfg(feature = "otlp")]
+        (
+            "exporters]]\nname = \"otlp-json\"\npath = \"x\"\nretry = {}",
+            "f.toml:4:9: `retry` does nothing without a `rate_limit` that turns batches away",
+        ),
+        #[cfg(feature = "parquet")]
+        (
+            "exporters]]\nname = \"parquet\"\npath = \"x\"\nretry = {}",
+            "f.toml:4:9: `retry` does nothing without a `rate_limit` that turns batches away or `retry_unknown = true`",
+        ),
+    ] {
+        assert_eq!(said(&format!("[[{given}")), wanted, "{given}");
+    }
+    #[cfg(feature = "parquet")]
+    {
+        let unsure =
+            "[[exporters]]\nname = \"parquet\"\npath = \"x\"\nretry = { retry_unknown = true }";
+        Config::builder().text("f.toml", unsure).load().unwrap();
+    }
+}
+
+#[test]
 fn limits_out_of_range_are_told_where_they_were_said() {
     let toml = "[pipeline]\nring_events = 1\ntick = \"2s\"\noverflow = \"drop\"\nmax_byte = 1\n";
     let variables = [

@@ -64,6 +64,7 @@ name = "redact"
 name = "json"
 path = "{at}/trees"
 retry = {{}}
+rate_limit = {{}}
 [[exporters]]
 name = "json"
 path = "{at}/runs.jsonl"

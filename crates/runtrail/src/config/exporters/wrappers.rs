@@ -77,8 +77,13 @@ impl Wrappers {
     }
 }
 
-/// Reads `retry`, `rate_limit` and `dead_letters` of an exporter.
-pub(super) fn read(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Wrappers {
+/// Reads `retry`, `rate_limit` and `dead_letters` of an exporter that writes files, and may be unsure whether it did.
+pub(super) fn read(
+    section: &mut Section<'_, '_>,
+    is_unsure: bool,
+    to: &mut Document<'_>,
+) -> Wrappers {
+    let before = to.problems.len();
     let retry = section.table("retry", to);
     let rate_limit = section.table("rate_limit", to);
     let dead_letters = section.string("dead_letters", to);
@@ -88,14 +93,29 @@ pub(super) fn read(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Wrap
         let help = Some("build it with the feature `json`".to_owned());
         to.problem(&at.span, "dead letters are not in this program", help);
     }
-    Wrappers {
-        retry: retry.map(|section| read_retry(section, to)),
+    let wrappers = Wrappers {
+        retry: retry.map(|section| read_retry(section, is_unsure, to)),
         rate_limit: rate_limit.map(|section| read_rate_limit(section, to)),
         dead_letters: dead_letters.map(|at| PathBuf::from(at.value)),
+    };
+    // Files that could not be written are not written again: what they hold by then is not known.
+    let acts = wrappers.rate_limit.is_some() || wrappers.retry.is_none_or(|it| it.retry_unknown);
+    if !acts && to.problems.len() == before {
+        let message = if is_unsure {
+            "`retry` does nothing without a `rate_limit` that turns batches away or `retry_unknown = true`"
+        } else {
+            "`retry` does nothing without a `rate_limit` that turns batches away"
+        };
+        to.problem(&section.span_of("retry"), message, None);
     }
+    wrappers
 }
 
-fn read_retry(mut section: Section<'_, '_>, to: &mut Document<'_>) -> RetrySettings {
+fn read_retry(
+    mut section: Section<'_, '_>,
+    is_unsure: bool,
+    to: &mut Document<'_>,
+) -> RetrySettings {
     let default = RetrySettings::default();
     let settings = RetrySettings {
         max_attempts: section
@@ -121,6 +141,10 @@ fn read_retry(mut section: Section<'_, '_>, to: &mut Document<'_>) -> RetrySetti
             .number("seed", to)
             .unwrap_or_else(|| u64::from(std::process::id())),
     };
+    if settings.retry_unknown && !is_unsure {
+        let message = "`retry_unknown` does nothing here: this exporter knows whether it wrote";
+        to.problem(&section.span_of("retry_unknown"), message, None);
+    }
     if settings.max_attempts == 0 {
         let place = section.span_of("max_attempts");
         to.problem(&place, "`max_attempts` must be at least 1", None);

@@ -38,7 +38,7 @@ pub(super) fn ops(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> OpFil
         ops: section
             .strings("ops", to)
             .map_or_else(Vec::new, |at| at.value),
-        limits: limits(section, to),
+        limits: filter_limits(section, to),
     }
 }
 
@@ -49,7 +49,7 @@ pub(super) fn kinds(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Dro
     }
     DropKindsSettings {
         kinds: kinds.map_or_else(Vec::new, |at| at.value),
-        limits: limits(section, to),
+        limits: filter_limits(section, to),
     }
 }
 
@@ -140,6 +140,32 @@ pub(super) fn dedup(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> Ded
             .number("max_events", to)
             .unwrap_or(default.max_events),
         max_runs: section.number("max_runs", to).unwrap_or(default.max_runs),
+    }
+}
+
+/// The limits of what decides by an event alone whether it goes.
+fn filter_limits(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> StateLimits {
+    let default = StateLimits::default();
+    let why = "does nothing here: a filter remembers only what it left out, up to `max_left_out`";
+    section.refuse("max_open", why, to);
+    StateLimits {
+        max_runs: section.number("max_runs", to).unwrap_or(default.max_runs),
+        max_left_out: section
+            .number("max_left_out", to)
+            .unwrap_or(default.max_left_out),
+        ..default
+    }
+}
+
+/// The limits of what leaves out nothing.
+fn open_limits(section: &mut Section<'_, '_>, to: &mut Document<'_>) -> StateLimits {
+    let default = StateLimits::default();
+    let why = "does nothing here: a group_by leaves out nothing";
+    section.refuse("max_left_out", why, to);
+    StateLimits {
+        max_runs: section.number("max_runs", to).unwrap_or(default.max_runs),
+        max_open: section.number("max_open", to).unwrap_or(default.max_open),
+        ..default
     }
 }
 

@@ -4,7 +4,7 @@ use runtrail_core::process::{
     AggregateSettings, Boundary, EventMatch, GroupBySettings, Reducer, Stat, ValuePath,
 };
 
-use super::{Document, Section, hold, limits, near_kind, one_of};
+use super::{Document, Section, hold, limits, near_kind, one_of, open_limits};
 
 /// `None` where there is not exactly one boundary; that is noted.
 pub(in crate::config::processors) fn group_by(
@@ -13,7 +13,7 @@ pub(in crate::config::processors) fn group_by(
 ) -> Option<GroupBySettings> {
     let before = to.problems.len();
     let group = section.string("group", to);
-    let limits = limits(section, to);
+    let limits = open_limits(section, to);
     let of = section.table("of", to);
     let of = of.map(|of| event_match(of, to));
     let mut boundaries: Vec<Boundary> = Vec::new();
