@@ -4,6 +4,7 @@ mod besides;
 mod destination;
 mod earlier;
 mod journal;
+mod mend;
 mod plan;
 mod rejects;
 mod relay;
@@ -190,9 +191,7 @@ impl Job<'_> {
         } = parts;
         let args = self.args;
         let watched = Watched::new(archive.inputs(), archive.progress());
-        interrupt::set_on_interrupt(&watched.reading.cancelled).map_err(|error| {
-            Failure::new(Code::Io, "cannot listen for interruptions").because(&error)
-        })?;
+        listen(&watched)?;
         let mut target = OpenTarget::open(&self.destination, args, self.plan, self.threads)?;
         rejects.keep_in(target.staged_quarantine());
         let sort = self.sort_options(&target);
@@ -238,6 +237,11 @@ impl Job<'_> {
             })?;
         let (report, counts) = (events.report().clone(), events.counts());
         drop(events);
+        if let Some(failure) = mend::lost(plan, &report) {
+            drop(display);
+            problems::show_failed(&report, out);
+            return Err(Stop::Failed(failure));
+        }
         journal.done(counts.events)?;
         journal.start("publish")?;
         watched.finishing.store(true, Ordering::Relaxed);
@@ -302,7 +306,16 @@ impl Job<'_> {
             return Err(Failure::new(Code::Io, what)
                 .help("put the record back as it was, or export to another folder"));
         }
-        let plan = Plan::of(inputs, lake.as_ref(), self.args, self.threads)?;
+        let lacking = lake
+            .as_ref()
+            .filter(|lake| !lake.listing().missing.is_empty());
+        if let Some(lake) = lacking.filter(|_| !self.args.replace) {
+            mend::check(lake)?;
+        }
+        let mut plan = Plan::of(inputs, lake.as_ref(), self.args, self.threads)?;
+        if let Some(lake) = lacking {
+            mend::mend(&mut plan, lake, inputs, self.threads)?;
+        }
         let open_runs = self.args.open_runs.map(OpenRuns::from);
         let given = Given::new(inputs, &plan, self.args, self.threads);
         let besides = Besides::new(lake.as_ref(), &plan, given, open_runs)?;
@@ -351,6 +364,13 @@ fn check(args: &ExportArgs, threads: usize) -> Result<(Destination, MemoryPlan),
         (Err(one), Err(other)) => Err(one.and(&other)),
         (Err(failure), _) | (_, Err(failure)) => Err(failure),
     }
+}
+
+/// Lets an interruption end reading.
+fn listen(watched: &Watched) -> Result<(), Failure> {
+    let listening = interrupt::set_on_interrupt(&watched.reading.cancelled);
+    listening
+        .map_err(|error| Failure::new(Code::Io, "cannot listen for interruptions").because(&error))
 }
 
 /// What stopped handing events over.

@@ -14,6 +14,7 @@ mod it {
     mod journal;
     mod lake;
     mod losses;
+    mod missing_parts;
     mod not_compared;
     mod replay;
     mod runs;

@@ -120,6 +120,7 @@ impl LakeReader {
     pub fn without(&self, parts: &BTreeSet<String>) -> Self {
         let mut listing = Listing::clone(&self.listing);
         listing.parts.retain(|part| !parts.contains(&part.path));
+        listing.missing.retain(|part| !parts.contains(&part.path));
         Self {
             root: self.root.clone(),
             listing: Arc::new(listing),

@@ -97,7 +97,8 @@ pub(crate) struct ExportArgs {
         env = "RUNTRAIL_ON_BAD_LINE"
     )]
     pub(crate) on_bad_line: OnBadLine,
-    /// Export sources anew that are not what was exported of them before, in place of that
+    /// Export sources anew that are not what was exported of them before, in place of that; also what was
+    /// exported together with parts that a lake lacks
     #[arg(long, value_parser = FalseyValueParser::new(), env = "RUNTRAIL_REPLACE")]
     pub(crate) replace: bool,
     /// What to do with runs that are open at the end of the sources; carry, where a source of a lake has

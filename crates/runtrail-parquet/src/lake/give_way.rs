@@ -25,6 +25,12 @@ impl Lake {
                 gone.push(part.path.clone());
             }
         }
+        // What is not there gives way by being listed no longer.
+        let missing = lake.listing().missing.iter().map(|part| &part.path);
+        let every = matches!(self.changes.whole, Whole::Every);
+        let missing = missing.filter(|path| every || self.changes.parts.contains(*path));
+        gone.extend(missing.cloned());
+        gone.sort_unstable();
         Ok(gone)
     }
 
