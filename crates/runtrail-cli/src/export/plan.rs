@@ -201,12 +201,14 @@ impl Plan {
         // Of a store the parts are named.
         let is_of = |failed: &str, name: &str| Path::new(failed).starts_with(name);
         let failed = |name: &str| report.failed.iter().any(|(failed, _)| is_of(failed, name));
-        let copies = self.copies.iter().map(|copy| Ok(copy.source.clone()));
+        let is_read = |name: &String| self.sources.iter().any(|read| read.input.name() == *name);
+        let copies = self.copies.iter().map(|copy| &copy.source);
+        let copies = copies.filter(|copy| !is_read(&copy.name));
         let sources = self.sources.iter();
         sources
             .filter(|source| !failed(&source.input.name()))
             .map(|source| source.logged(report, read, threads))
-            .chain(copies)
+            .chain(copies.map(|copy| Ok(copy.clone())))
             .collect()
     }
 
@@ -245,6 +247,10 @@ impl Plan {
                 "what would be replaced holds more than is named: {names}"
             ))
             .help("name these sources too, so that they are exported anew"));
+        }
+        if held.unnamed {
+            let what = "what would be replaced holds what programs recorded into the lake, which nobody can export anew";
+            return Err(Failure::usage(what).help("export what has changed to another folder"));
         }
         self.held = held;
         Ok(())

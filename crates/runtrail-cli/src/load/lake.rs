@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use runtrail_archive::{ArchiveError, EventStore, Progress, Reject, RejectReason, Sink, StoreRead};
 use runtrail_core::event::TraceEvent;
 use runtrail_parquet::{
-    BadRow, EventsRead, LakeReadError, LakeReader, ListedPart, RunFilter, Stopped, Table,
+    BadRow, EventsRead, LakeReadError, LakeReader, ListedPart, RunFilter, Stopped, Table, Tables,
 };
 
 /// Opens a folder that is a lake.
@@ -20,10 +20,15 @@ pub(crate) fn open(path: &Path) -> Result<Option<Arc<dyn EventStore>>, ArchiveEr
     Ok(lake.map(|lake| Arc::new(LakeSource(lake)) as Arc<dyn EventStore>))
 }
 
-/// Whether a lake was exported without its events: the log says that there were some, and lists no part of
-/// them.
+/// Whether a lake was exported without its events: the log says so, or says that there were some and lists no
+/// part of them.
 pub(crate) fn is_without_events(lake: &LakeReader) -> bool {
     let listing = lake.listing();
+    let mut records = listing.records.iter().rev();
+    let layout = records.find_map(|record| record.layout.as_ref());
+    if let Some(tables) = layout.and_then(|layout| layout.tables.parse::<Tables>().ok()) {
+        return !tables.contains(Table::Events);
+    }
     let mut missing = listing.missing.iter();
     let has_parts = listing.parts_of(Table::Events).next().is_some()
         || missing.any(|part| part.table == Table::Events);

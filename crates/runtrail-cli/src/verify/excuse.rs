@@ -13,8 +13,8 @@ use crate::load::open_lake;
 const LOST: [Outcome; 2] = [Outcome::MissingEvent, Outcome::MissingRun];
 
 /// Says what was not compared, and turns what differs for a reason that is known into what it is: events that
-/// an export has not recorded yet, sources that have grown since, events that a pipeline left out and said so, and events of the lake that may stand
-/// where the sources could not be read.
+/// an export has not recorded yet, sources that have grown since, events that a pipeline left out and said so,
+/// and events of the lake that may stand where the sources could not be read.
 pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
     let mut differences = std::mem::take(&mut verified.differences);
     let findings = &mut verified.findings;
@@ -27,10 +27,10 @@ pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
         .map_or(Outcome::Limited, |_| Outcome::Pending);
     let gap = verified.unread.tell(job, unmet, findings);
     let mut why = None;
-    if is_missing && is_whole {
-        if verified.is_under_way {
-            why = Some(Outcome::Interrupted);
-        } else if grown.is_some() {
+    if is_missing && verified.is_under_way {
+        why = Some(Outcome::Interrupted);
+    } else if is_missing && is_whole {
+        if grown.is_some() {
             why = Some(Outcome::Pending);
         } else if (1..=journal::left_out(job)).contains(&verified.missing_events) {
             why = Some(Outcome::SampledOut);

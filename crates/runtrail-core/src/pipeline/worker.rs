@@ -358,7 +358,7 @@ impl Worker {
     }
 
     /// Hands on what was taken, and writes it all down at once. `complete` says that there is no more
-    /// to take for now; while there is, exporters need not be woken for each batch.
+    /// to take yet; while there is, exporters need not be woken for each batch.
     fn hand_on(&mut self, complete: bool) {
         let batches = &mut self.batches;
         let handled = self.engine.take(|batch| batches.push(Waiting::new(batch)));

@@ -45,7 +45,7 @@ impl Picked {
         self.events.is_empty() && self.ended.is_empty()
     }
 
-    /// Returns a batch for now: it keeps what it was picked of.
+    /// Returns a batch that still keeps what it was picked of.
     pub(super) fn into_batch(self) -> Batch {
         Batch::new(self.events, self.ended).with_paired(self.paired)
     }
