@@ -154,7 +154,13 @@ fn a_forked_child_is_quiet_and_the_parent_goes_on() {
     });
     drop(run);
     let report = trail.take().unwrap().shutdown(LIMIT);
-    assert_eq!(report.stats.imbalance(), 0);
-    assert!(report.is_complete(), "{report}");
-    assert_eq!(arrived.arrived().events.len() as u64, noted);
+    // On a busy machine the exporter's queue may fill up.
+    assert_eq!(
+        (report.stats.imbalance(), report.left()),
+        (0, 0),
+        "{report}"
+    );
+    assert_eq!(report.stats.emitted, noted);
+    let delivered = report.stats.exporters[0].delivered;
+    assert_eq!(arrived.arrived().events.len() as u64, delivered);
 }
