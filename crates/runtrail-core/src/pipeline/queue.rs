@@ -273,6 +273,7 @@ impl Queue {
         };
         if absent || !has_room {
             self.refused.add(event);
+            let absent = absent || self.evicted.lacks_owner_of(event, paired);
             self.miss(event, cause(absent), admitted);
             return;
         }

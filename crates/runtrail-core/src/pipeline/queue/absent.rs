@@ -42,31 +42,44 @@ impl Absent {
     /// Whether what an event belongs to is absent; its end takes it off the list. `paired` is the opener
     /// of an end that names none.
     pub(super) fn has_owner_of(&mut self, event: &TraceEvent, paired: Option<&Text>) -> bool {
+        if !matches!(event.kind, EventKind::OpEnd | EventKind::GroupEnd) {
+            return self.lacks_owner_of(event, paired);
+        }
         let Some(openers) = self.0.get_mut(&event.request_id) else {
             return false;
         };
-        let view = event.view();
-        let parent = match view {
-            View::OpStart(view) => view.parent_id,
-            View::GroupStart(view) => view.parent_id,
-            _ => None,
-        };
-        let named = view.opener_id().or(parent.and_then(RawJson::as_str));
-        let Some(id) = paired.map(Text::as_str).or(named.as_deref()) else {
-            return false;
-        };
-        if !matches!(event.kind, EventKind::OpEnd | EventKind::GroupEnd) {
-            return openers.contains(id);
-        }
-        let was_absent = openers.remove(id);
+        let was_absent = with_owner_of(event, paired, |id| openers.remove(id));
         if openers.is_empty() {
             self.0.remove(&event.request_id);
         }
         was_absent
     }
 
+    /// Whether what an event belongs to is absent; the list stays as it is.
+    pub(super) fn lacks_owner_of(&self, event: &TraceEvent, paired: Option<&Text>) -> bool {
+        let openers = self.0.get(&event.request_id);
+        openers.is_some_and(|openers| with_owner_of(event, paired, |id| openers.contains(id)))
+    }
+
     /// Forgets those of a run that is over.
     pub(super) fn forget(&mut self, request_id: &Text) {
         self.0.remove(request_id);
     }
+}
+
+/// Asks something of the opener that an event belongs to; no where it belongs to none.
+fn with_owner_of(
+    event: &TraceEvent,
+    paired: Option<&Text>,
+    ask: impl FnOnce(&str) -> bool,
+) -> bool {
+    let view = event.view();
+    let parent = match view {
+        View::OpStart(view) => view.parent_id,
+        View::GroupStart(view) => view.parent_id,
+        _ => None,
+    };
+    let named = view.opener_id().or(parent.and_then(RawJson::as_str));
+    let id = paired.map(Text::as_str).or(named.as_deref());
+    id.is_some_and(ask)
 }

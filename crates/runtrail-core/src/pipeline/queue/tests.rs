@@ -213,7 +213,10 @@ proptest! {
                 _ => {}
             }
         }
-        prop_assert_eq!(open.len() as u64, sums.ends_without_room, "only these lost their ends");
+        let open = open.len() as u64;
+        prop_assert!(open <= sums.ends_without_room, "only these lost their ends");
+        // Where the oldest give way, an opener may follow its end that found no room.
+        prop_assert!(drops_oldest || open == sums.ends_without_room, "each of these was one's end");
         for event in &sums.taken {
             prop_assert!(sums.ended.contains(&*event.request_id), "a run that is left open");
         }
