@@ -20,12 +20,13 @@ pub(super) fn excuse(job: &Job<'_>, verified: &mut Verified) {
     let findings = &mut verified.findings;
     let is_missing = LOST.iter().any(|lost| differences.count(*lost) > 0);
     let is_whole = job.lake.listing().missing.is_empty();
-    let looks = is_missing && is_whole || verified.unread.has_unmet(job);
+    let unmet = verified.unread.unmet(job);
+    let looks = is_missing && is_whole || !unmet.is_empty();
     let grown = looks.then(|| grown(job)).flatten();
-    let unmet = grown
+    let lines = grown
         .as_ref()
         .map_or(Outcome::Limited, |_| Outcome::Pending);
-    let gap = verified.unread.tell(job, unmet, findings);
+    let gap = verified.unread.tell(&unmet, lines, findings);
     let mut why = None;
     if is_missing && verified.is_under_way {
         why = Some(Outcome::Interrupted);

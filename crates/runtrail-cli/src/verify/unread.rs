@@ -79,9 +79,9 @@ impl Unread {
         self.failed.clone_from(&report.failed);
     }
 
-    /// Says what could not be compared, and how many events may stand there. Lines that the lake's exports
-    /// had not met are `unmet`: what they are depends on what became of the sources since.
-    pub(super) fn tell(&self, job: &Job<'_>, unmet: Outcome, findings: &mut Findings) -> Gap {
+    /// Says what could not be compared, and how many events may stand there. What the lines are that the
+    /// lake's exports [had not met](Self::unmet) depends on what became of the sources since.
+    pub(super) fn tell(&self, unmet: &Unmet, are: Outcome, findings: &mut Findings) -> Gap {
         let mut gap = Gap::default();
         for (file, why) in &self.failed {
             let what = format!("the source cannot be read: {why}");
@@ -97,27 +97,22 @@ impl Unread {
                 findings.add(Finding::new(outcome, what).part(file));
             }
         }
-        for (code, excess) in self.unmet(job) {
-            let Excess { tally, logged } = &excess;
+        for (code, excess) in unmet {
+            let Excess { tally, logged } = excess;
             let lines = human::counted(tally.count, "line");
             let what = format!(
                 "{lines} of the sources hold no event ({code}), and the lake's log counts {}: {}",
                 human::count(*logged),
                 tally.why
             );
-            gap.add(excess.events(), unmet);
-            findings.add(Finding::new(unmet, what));
+            gap.add(excess.events(), are);
+            findings.add(Finding::new(are, what));
         }
         gap
     }
 
-    /// Whether there are lines that the lake's exports had not met.
-    pub(super) fn has_unmet(&self, job: &Job<'_>) -> bool {
-        !self.unmet(job).is_empty()
-    }
-
-    /// The lines of which there are more than the log counts, by reason.
-    fn unmet(&self, job: &Job<'_>) -> BTreeMap<&'static str, Excess> {
+    /// The lines that the lake's exports had not met: those of which there are more than the log counts.
+    pub(super) fn unmet(&self, job: &Job<'_>) -> Unmet {
         let excess = excess_of(self.files.values(), job);
         if excess.is_empty() || self.files.len() < 2 {
             return excess;
@@ -154,8 +149,10 @@ impl Tally {
     }
 }
 
-/// Lines of which there are more than the log counts.
-struct Excess {
+/// Lines of which there are more than the log counts, by the reason's code.
+pub(super) type Unmet = BTreeMap<&'static str, Excess>;
+
+pub(super) struct Excess {
     tally: Tally,
     logged: u64,
 }
@@ -171,11 +168,8 @@ impl Excess {
     }
 }
 
-fn excess_of<'t>(
-    files: impl Iterator<Item = &'t Tallies>,
-    job: &Job<'_>,
-) -> BTreeMap<&'static str, Excess> {
-    let mut found: BTreeMap<&'static str, Excess> = BTreeMap::new();
+fn excess_of<'t>(files: impl Iterator<Item = &'t Tallies>, job: &Job<'_>) -> Unmet {
+    let mut found = Unmet::new();
     let lines = files
         .flatten()
         .filter(|(_, tally)| tally.kind == Kind::Line);

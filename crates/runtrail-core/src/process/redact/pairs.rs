@@ -19,18 +19,12 @@ pub(super) fn mask_pairs(rules: &Rules, text: &str) -> Option<String> {
     // Where the last quote of each sort ended. Whether it opened or closed a string is not asked, since one stray
     // quote before would turn the answer around.
     let mut last = [[None; MAX_QUOTED]; 2];
-    let (mut at, mut slashes) = (0, 0);
-    while let Some(&byte) = text.as_bytes().get(at) {
-        at += 1;
-        if byte == b'\\' {
-            slashes += 1;
-            continue;
-        }
-        let run = std::mem::take(&mut slashes);
+    let mut at = 0;
+    while let Some((byte, slashes)) = next_byte(text.as_bytes(), &mut at) {
         if !is_quote(byte) {
             continue;
         }
-        let depth = depth_of(run);
+        let depth = depth_of(slashes);
         let value = value_after(text, at, depth);
         let Some(last) = last[usize::from(byte == b'"')].get_mut(depth) else {
             match value {
@@ -75,6 +69,15 @@ pub(super) fn hides(rules: &Rules, text: &str) -> bool {
         }
     }
     false
+}
+
+/// Steps over the next byte that is no backslash; returns it, and how many backslashes stood before it.
+fn next_byte(bytes: &[u8], at: &mut usize) -> Option<(u8, usize)> {
+    let rest = bytes.get(*at..)?;
+    let slashes = rest.iter().take_while(|byte| **byte == b'\\').count();
+    let byte = *rest.get(slashes)?;
+    *at += slashes + 1;
+    Some((byte, slashes))
 }
 
 fn is_quote(byte: u8) -> bool {
@@ -142,14 +145,8 @@ fn end_of_value(text: &str, at: usize, depth: usize) -> Option<usize> {
 }
 
 fn end_of_string(bytes: &[u8], mut at: usize, quote: u8, depth: usize) -> Option<usize> {
-    let mut slashes = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        if byte == b'\\' {
-            slashes += 1;
-            continue;
-        }
-        let found = depth_of(std::mem::take(&mut slashes));
+    while let Some((byte, slashes)) = next_byte(bytes, &mut at) {
+        let found = depth_of(slashes);
         if byte == quote && found <= depth {
             // A quote from further out ends the text that the string stands in.
             return (found == depth).then_some(at);
@@ -160,16 +157,9 @@ fn end_of_string(bytes: &[u8], mut at: usize, quote: u8, depth: usize) -> Option
 
 fn end_of_brackets(bytes: &[u8], mut at: usize, depth: usize) -> Option<usize> {
     let mut open = [0_usize; 3];
-    let mut slashes = 0;
-    while let Some(&byte) = bytes.get(at) {
-        at += 1;
-        if byte == b'\\' {
-            slashes += 1;
-            continue;
-        }
-        let run = std::mem::take(&mut slashes);
+    while let Some((byte, slashes)) = next_byte(bytes, &mut at) {
         if is_quote(byte) {
-            let opens = run == slashes_at(depth);
+            let opens = slashes == slashes_at(depth);
             at = end_of_string(bytes, at, byte, depth).filter(|_| opens)?;
             continue;
         }
