@@ -21,6 +21,7 @@ mod glyph;
 mod human;
 mod interrupt;
 mod load;
+mod logged;
 mod markdown;
 mod memory;
 mod out;

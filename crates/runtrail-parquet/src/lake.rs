@@ -69,6 +69,17 @@ pub struct SourceInfo {
     pub resume: Option<ResumeAt>,
 }
 
+impl SourceInfo {
+    /// Returns what its first bytes were, by how many these are: all of them, and its whole lines, since a line
+    /// that was being written at its end may have become another.
+    pub fn starts(&self) -> impl Iterator<Item = (u64, &str)> {
+        let all = self.hash.as_deref().map(|hash| (self.bytes, hash));
+        let lines = self.resume.as_ref();
+        let lines = lines.map(|resume| (resume.byte, resume.hash.as_str()));
+        all.into_iter().chain(lines)
+    }
+}
+
 /// Where what is appended to a source begins.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ResumeAt {

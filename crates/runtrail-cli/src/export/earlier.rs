@@ -1,14 +1,12 @@
 //! The beginning of runs that go on in a lake without the table of events: read from its sources again.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use runtrail_archive::{
-    ArchiveError, EventStore, Extent, FileStart, Input, Progress, Reader, Reject, Sink,
-    SortOptions, Sorter, StoreRead,
+    ArchiveError, EventStore, Extent, Input, Progress, Reader, Reject, Sink, SortOptions, Sorter,
+    StoreRead,
 };
 use runtrail_core::event::TraceEvent;
 use runtrail_core::printable::Printable;
@@ -19,6 +17,7 @@ use super::plan::{self, Plan};
 use crate::args::{ExportArgs, ReadArgs};
 use crate::failure::Failure;
 use crate::human::counted;
+use crate::logged::still_up_to;
 
 /// Sources named in a message, at most.
 const MAX_NAMES: usize = 10;
@@ -87,23 +86,14 @@ impl Given {
         if info.options != plan::options(&self.read) {
             return Ok(None);
         }
-        let all = info.hash.as_ref().map(|hash| (info.bytes, hash));
-        // A line that was being written then may be another one now.
-        let lines = info.resume.as_ref();
-        let lines = lines.map(|resume| (resume.byte, &resume.hash));
-        for (bytes, hash) in all.into_iter().chain(lines) {
-            let start = start_of(path, bytes, self.threads);
-            let start = start.map_err(|error| Failure::path("read", path, &error))?;
-            if start.is_some_and(|start| start.fingerprint.to_string() == *hash) {
-                return Ok(Some(Input::File {
-                    path: path.clone(),
-                    size: *size,
-                    named: *named,
-                    extent: Some(Extent::first(bytes)),
-                }));
-            }
-        }
-        Ok(None)
+        let same = still_up_to(path, info, &(0..=u64::MAX), self.threads);
+        let same = same.map_err(|error| Failure::path("read", path, &error))?;
+        Ok(same.map(|bytes| Input::File {
+            path: path.clone(),
+            size: *size,
+            named: *named,
+            extent: Some(Extent::first(bytes)),
+        }))
     }
 
     /// Returns the wanted runs that what was exported of the sources which have grown mentions. A lake that
@@ -243,22 +233,6 @@ impl Sink for Taking<'_> {
 
     fn reject(&mut self, _reject: Reject) -> Result<(), ArchiveError> {
         Ok(())
-    }
-}
-
-/// The first bytes of a file; `None` where it has fewer, or is not there.
-fn start_of(path: &Path, bytes: u64, threads: usize) -> io::Result<Option<FileStart>> {
-    match FileStart::of(path, bytes, threads) {
-        Ok(start) => Ok(Some(start)),
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof
-            ) =>
-        {
-            Ok(None)
-        }
-        Err(error) => Err(error),
     }
 }
 

@@ -439,14 +439,9 @@ impl<'l> Log<'l> {
 
     /// Returns up to where it knows of a source.
     fn ends_of(&self, name: &str) -> Vec<u64> {
-        let source = self.sources.get(name);
-        let resume = source.and_then(|source| source.resume.as_ref());
-        let resume = resume.map(|resume| resume.byte);
-        source
-            .map(|source| source.bytes)
-            .into_iter()
-            .chain(resume)
-            .collect()
+        let source = self.sources.get(name).into_iter();
+        let starts = source.flat_map(|source| source.starts());
+        starts.map(|(bytes, _)| bytes).collect()
     }
 
     /// Whether it may say something of a source, by its name or its size.

@@ -1,13 +1,14 @@
 //! Differences that have a reason which is known: they are no differences then, but what could not be
 //! compared.
 
-use runtrail_archive::{FileStart, Input, resolve_with};
+use runtrail_archive::{Input, resolve_with};
 use runtrail_parquet::SourceInfo;
 use runtrail_replay::verify::{Finding, Findings, Outcome};
 
 use super::unread::Gap;
 use super::{Job, Verified, journal};
 use crate::load::open_lake;
+use crate::logged::still_up_to;
 
 /// What the sources have and the lake does not.
 const LOST: [Outcome; 2] = [Outcome::MissingEvent, Outcome::MissingRun];
@@ -86,18 +87,9 @@ fn grown(job: &Job<'_>) -> Option<Finding> {
 /// Up to where a source is what was exported of it, if there is more of it now. One that has become another
 /// has not grown, however long it is.
 fn grown_beyond(input: &Input, before: &SourceInfo, threads: usize) -> Option<u64> {
-    let size = input.size();
-    let is_still = |bytes: u64, hash: &str| match input {
-        Input::File { path, .. } => FileStart::of(path, bytes, threads)
-            .is_ok_and(|start| start.fingerprint.to_string() == hash),
-        _ => false,
+    let Input::File { path, .. } = input else {
+        return None;
     };
-    let whole = before.hash.as_ref().map(|hash| (before.bytes, hash));
-    // A line that was being written at its end may have become another.
-    let lines = before.resume.as_ref();
-    let lines = lines.map(|resume| (resume.byte, &resume.hash));
-    let mut starts = whole.into_iter().chain(lines);
-    starts
-        .find(|(bytes, hash)| (1..size).contains(bytes) && is_still(*bytes, hash))
-        .map(|(bytes, _)| bytes)
+    let fewer = input.size().checked_sub(1)?;
+    still_up_to(path, before, &(1..=fewer), threads).ok()?
 }
