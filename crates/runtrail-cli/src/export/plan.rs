@@ -284,14 +284,13 @@ impl Plan {
     }
 }
 
-/// Returns where the last whole line of a file ends now.
-fn end_of_line(input: &Input, read: &ReadArgs) -> Result<Option<u64>, Failure> {
-    match (size_of(input)?, input) {
-        (Some(bytes), Input::File { path, .. }) => {
-            Ok(looked_at(path, end_of_lines(path, bytes, read.max_line))?.flatten())
-        }
-        _ => Ok(None),
-    }
+/// Returns where the last whole line ends of so many bytes of a file.
+fn end_of_line(input: &Input, bytes: u64, read: &ReadArgs) -> Result<Option<u64>, Failure> {
+    let Input::File { path, .. } = input else {
+        return Ok(None);
+    };
+    let end = end_of_lines(path, bytes, read.max_line);
+    Ok(looked_at(path, end)?.flatten())
 }
 
 /// The part that ends with a whole line.
@@ -301,16 +300,12 @@ fn to_whole_line(
     read: &ReadArgs,
     threads: usize,
 ) -> Result<Option<FileStart>, Failure> {
-    let Input::File { path, .. } = input else {
+    let Some(end) = end_of_line(input, known.bytes, read)? else {
         return Ok(None);
     };
-    let end = end_of_lines(path, known.bytes, read.max_line);
-    let Some(end) = looked_at(path, end)?.flatten() else {
-        return Ok(None);
-    };
-    match known.start_at(end) {
-        Some(start) => Ok(Some(start)),
-        None => looked_at(path, FileStart::of(path, end, threads)),
+    match (known.start_at(end), input) {
+        (None, Input::File { path, .. }) => looked_at(path, FileStart::of(path, end, threads)),
+        (start, _) => Ok(start),
     }
 }
 
@@ -511,20 +506,16 @@ fn compare(
 ) -> Result<(Option<Known>, Found), Failure> {
     let name = input.name();
     if let Some(now) = store_info(input, read) {
-        let known = log.sources.values();
-        let mut alike =
-            known.filter(|known| known.hash == now.hash && known.options == now.options);
-        let found = match log.sources.get(name.as_str()) {
-            _ if reads_all => Found::New,
-            Some(before) if before.hash == now.hash && before.options == now.options => {
-                Found::Unchanged
+        let is_now = |known: &SourceInfo| known.hash == now.hash && known.options == now.options;
+        let same = match log.sources.get(name.as_str()) {
+            Some(before) => is_now(before).then_some(Found::Unchanged),
+            None => {
+                let mut known = log.sources.values();
+                let same = known.find(|known| is_now(known));
+                same.map(|same| Found::Copy((*same).clone()))
             }
-            Some(_) => Found::New,
-            None => alike
-                .next()
-                .map_or(Found::New, |alike| Found::Copy((*alike).clone())),
         };
-        return Ok((None, found));
+        return Ok((None, same.filter(|_| !reads_all).unwrap_or(Found::New)));
     }
     let Some(bytes) = size_of(input)? else {
         let emptied = is_emptied(input, log)?;
@@ -534,7 +525,7 @@ fn compare(
         return Ok((Some(Known::unread(bytes)), Found::New));
     }
     let mut ends = log.ends_of(&name);
-    ends.extend(end_of_line(input, read)?);
+    ends.extend(end_of_line(input, bytes, read)?);
     let known = look_at(input, &ends, threads)?;
     let found = match &known {
         Some(known) if !reads_all => look_up(input, known, log, read),
